@@ -8,6 +8,8 @@
 #include <cstdlib>
 #include <optional>
 
+#include "ring/completion.h"
+
 namespace ring {
 namespace {
 
@@ -37,13 +39,11 @@ class SocketPair {
 };
 
 // Submits and takes the next completion; nothing within a second counts as "does not work".
-std::optional<io_uring_cqe> next_completion(io_uring& ring) {
+std::optional<Completion> next_completion(io_uring& ring) {
   __kernel_timespec second{.tv_sec = 1, .tv_nsec = 0};
   io_uring_cqe* cqe = nullptr;
   if (io_uring_submit_and_wait_timeout(&ring, &cqe, 1, &second, nullptr) < 0 || cqe == nullptr) return std::nullopt;
-  io_uring_cqe copy{};
-  copy.res = cqe->res;
-  copy.flags = cqe->flags;
+  const Completion copy{cqe->user_data, cqe->res, cqe->flags};
   io_uring_cqe_seen(&ring, cqe);
   return copy;
 }
@@ -72,12 +72,12 @@ bool try_credit_receive(io_uring& ring) {
     sqe->buf_group = trial_group;
     io_uring_sqe_set_data64(sqe, 0);
     const auto completion = next_completion(ring);
-    works = completion && completion->res == 8 && (completion->flags & IORING_CQE_F_MORE) == 0;
-    if (completion && (completion->flags & IORING_CQE_F_MORE) != 0) {
+    works = completion && completion->result == 8 && !completion->more();
+    if (completion && completion->more()) {
       // It goes on regardless: end it before its sockets and buffers go.
       ::shutdown(pair.end(0), SHUT_RDWR);
       while (const auto more = next_completion(ring)) {
-        if ((more->flags & IORING_CQE_F_MORE) == 0) break;
+        if (!more->more()) break;
       }
     }
   }
@@ -97,7 +97,7 @@ bool try_send_vectorized(io_uring& ring) {
   sqe->ioprio |= 1U << 5;
   io_uring_sqe_set_data64(sqe, 0);
   const auto completion = next_completion(ring);
-  if (!completion || completion->res != 5) return false;
+  if (!completion || completion->result != 5) return false;
   std::array<char, 8> received{};
   return ::recv(pair.end(1), received.data(), received.size(), MSG_DONTWAIT) == 5 && received[3] == 'd';
 }
