@@ -1,0 +1,144 @@
+// The server connections of one (database, role) pair on one shard, and the clients waiting for them.
+//
+// What:   gives an idle server connection to the client that asked first, opens another while there are fewer
+//         than its share of pool_size, and queues clients otherwise. Connections that are opening or closing
+//         count until PostgreSQL has closed its side.
+// Owner:  its Shard. Life: from the first client's login until the shard ends.
+// Order:  strictly by arrival (FIFO) among the waiters; idle connections are taken last in, first out, so
+//         that those not needed grow old and are closed.
+// Errors: when connections cannot be had and none is left, waiting clients are told the server's own error.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ring/clock.h"
+#include "ring/timer_wheel.h"
+#include "src/base/intrusive_list.h"
+#include "src/config/config.h"
+#include "src/pool/placement.h"
+#include "src/server/server.h"
+#include "src/session/client.h"
+#include "wire/scram.h"
+
+namespace pgring {
+
+class Shard;
+
+// What the configuration says for this pair; replaced at reload.
+struct PoolSettings {
+  PoolMode mode = PoolMode::transaction;
+  std::uint32_t size = 0;      // of this part
+  std::uint32_t size_min = 0;  // likewise
+  std::string server;          // [server.NAME]
+  std::string host;
+  std::uint32_t port = 0;
+  std::string dbname;
+  std::string role;
+  bool forced_role = false;
+  std::string connect_query;
+  std::string reset_query;
+};
+
+// Totals since start; the console's STATS. Times in microseconds.
+struct PoolStats {
+  std::uint64_t assignments = 0, transactions = 0, queries = 0, received = 0, sent = 0;
+  std::uint64_t transaction_us = 0, query_us = 0, wait_us = 0;
+  std::uint64_t parses = 0, binds = 0, logins = 0, isolation_faults = 0;
+};
+
+class Pool {
+ public:
+  Pool(Shard& shard, PoolKey key, PoolHome& home, std::uint32_t part);
+  ~Pool();
+  Pool(const Pool&) = delete;
+  Pool& operator=(const Pool&) = delete;
+
+  // Hot path. Links the client now (and tells it when the link is usable), or queues it.
+  void acquire(Client& client);
+  // Hot path. The connection has nothing outstanding and nobody linked.
+  void put_back(Server& server);
+  void leave(Client& waiter);
+
+  void client_entered() { ++clients_; home_.clients[part_].fetch_add(1, std::memory_order_relaxed); }
+  void client_left() { --clients_; home_.clients[part_].fetch_sub(1, std::memory_order_relaxed); }
+
+  // The server connection's reports.
+  void login_succeeded();
+  // never_opened: it has no socket, so that no on_closed will come.
+  void login_failed(Server& server, wire::ParsedError error, bool never_opened);
+  void server_closed(Server& server);  // destroys it
+
+  // Once a second: lifetimes, idle connections, min_pool_size, a retry that is due.
+  void maintain();
+  void waiters_due();
+
+  void configure(const Config& config);
+  void pause();
+  void resume();
+  void close_all(std::string_view reason);  // idle ones now, others when released
+  [[nodiscard]] bool drained() const { return all_.empty(); }
+
+  // The defaults a login reported; the same object as before where they are equal.
+  [[nodiscard]] Defaults intern_defaults(ParameterList reported);
+  // What this pool's role logs in with; nothing stored: null.
+  [[nodiscard]] const StoredSecret* login_secret() const;
+
+  // Startup parameters this server is known to take, with its spelling of their values.
+  [[nodiscard]] const Overrides* canonical(const Overrides& asked) const;
+  void remember_canonical(const Overrides& asked, const Overrides& canonical);
+
+  // SCRAM pass-through: what a client's login taught us, of use if no password is stored.
+  void remember_keys(const wire::ScramKeys& keys) { keys_ = keys; }
+  [[nodiscard]] const std::optional<wire::ScramKeys>& keys() const { return keys_; }
+
+  [[nodiscard]] const PoolKey& key() const { return key_; }
+  [[nodiscard]] const PoolSettings& settings() const { return settings_; }
+  [[nodiscard]] const Defaults& defaults() const { return defaults_; }
+  [[nodiscard]] PoolStats& stats() { return stats_; }
+  [[nodiscard]] std::uint32_t clients() const { return clients_; }
+  [[nodiscard]] bool paused() const { return paused_; }
+  [[nodiscard]] std::size_t waiting() const { return waiters_.size(); }
+  [[nodiscard]] const Client* oldest_waiter() const { return waiters_.front(); }
+  [[nodiscard]] std::uint32_t part() const { return part_; }
+
+  using ServerList = IntrusiveList<Server, &Server::all_hook>;
+  [[nodiscard]] const ServerList& servers() const { return all_; }
+
+ private:
+  void link(Client& client, Server& server);
+  void serve_waiters();
+  void open_servers();
+  [[nodiscard]] bool may_open() const;
+  void refuse_waiters();
+  void arm_waiters_timer();
+  void close_idle(Server& server, std::string_view reason);
+
+  Shard& shard_;
+  PoolKey key_;
+  PoolHome& home_;
+  std::uint32_t part_;
+  PoolSettings settings_;
+
+  IntrusiveList<Server, &Server::idle_hook> idle_;
+  ServerList all_;
+  std::map<const Server*, std::unique_ptr<Server>> owned_;
+  IntrusiveList<Client, &Client::waiting_hook> waiters_;
+  ring::Timer waiters_timer_;
+  std::uint32_t opening_ = 0;
+  std::uint32_t clients_ = 0;
+  bool paused_ = false;
+
+  Defaults defaults_;
+  std::vector<std::pair<Overrides, Overrides>> canonical_;
+  std::optional<wire::ScramKeys> keys_;
+  std::optional<wire::ParsedError> last_failure_;  // of the latest attempt to open
+  ring::Instant retry_at_{};
+  PoolStats stats_;
+};
+
+}  // namespace pgring

@@ -1,0 +1,261 @@
+#include "src/server/server.h"
+
+#include <cstring>
+#include <utility>
+
+#include "src/log/log.h"
+#include "src/pool/pool.h"
+#include "src/server/server_login.h"
+#include "src/session/client.h"
+#include "src/shard/roles.h"
+#include "src/shard/shard.h"
+#include "wire/message_builder.h"
+#include "wire/sqlstate.h"
+
+namespace pgring {
+namespace {
+
+// How long PostgreSQL may take to close its side of a connection we have ended.
+constexpr ring::Duration closing_limit = std::chrono::seconds{10};
+
+}  // namespace
+
+Server::Server(Shard& shard, Pool& pool)
+    : Stream{shard.loop(), stream_role::server}, shard_{shard}, pool_{pool}, id_{shard.next_id()} {
+  timer_.owner = this;
+  timer_.kind = timer_kind::server;
+  created_ = used_ = shard.now();
+}
+
+Server::~Server() = default;
+
+void Server::connect() {
+  const auto& addresses = shard_.runtime().addresses;
+  const auto found = addresses.find(pool_.settings().server);
+  const auto fail = [this](std::string message) {
+    login_failed({.sqlstate = std::string{wire::sqlstate::sqlclient_unable_to_establish_sqlconnection}, .message = std::move(message)});
+  };
+  if (found == addresses.end() || found->second.empty()) {
+    return fail("the host " + pool_.settings().host + " of server " + pool_.settings().server + " did not resolve");
+  }
+  const SocketAddress& address = found->second.front();
+  const int socket = make_socket(address);
+  if (socket < 0) return fail(std::string{"no socket for a server connection: "} + std::strerror(-socket));
+  login_ = std::make_unique<ServerLogin>();
+  if (const auto limit = shard_.config().timeouts.server_connect; limit > Duration::zero()) {
+    shard_.loop().timers().set(timer_, shard_.now() + limit);
+  }
+  Stream::connect(socket, address.get(), address.size,
+                  {.group = buffer_group::server, .credit = flow::server_credit, .one_shot = true});
+}
+
+void Server::received(ring::Slice slice) {
+  switch (phase_) {
+    case Phase::ready:
+      return relay(std::move(slice));
+    case Phase::logging_in:
+      return login_received(slice);
+    case Phase::connecting:
+    case Phase::closing:
+      return;
+  }
+}
+
+void Server::ended(int error) {
+  const std::string reason = error == 0 ? "server closed the connection" : std::string{"connection lost: "} + std::strerror(error);
+  if (phase_ == Phase::closing) return close();
+  if (phase_ != Phase::ready) {
+    return login_failed({.sqlstate = std::string{wire::sqlstate::connection_failure},
+                         .message = "the server closed the connection during login",
+                         .detail = reason});
+  }
+  log::warning("server connection ended", {{"shard", shard_.index()}, {"database", pool_.key().database}, {"role", pool_.key().role},
+                                           {"backend_pid", backend_pid_}, {"reason", reason}, {"linked", client_ != nullptr}});
+  phase_ = Phase::closing;
+  lose_client(wire::sqlstate::connection_failure, "server closed the connection unexpectedly");
+  close();
+}
+
+void Server::send_failed(int) {
+  // Its last words (why it closed) may still be there to be read: the end comes by itself.
+  if (phase_ == Phase::closing) return close();
+  receive_wanted(true);
+}
+
+void Server::sent() {
+  if (client_ == nullptr || queue_.size() >= RequestQueue::request_limit) return;
+  if (queued_bytes() < flow::low_bytes && queued_ranges() < flow::low_ranges) client_->receive_wanted(true);
+}
+
+void Server::timer_due() {
+  if (phase_ == Phase::closing) return close();
+  if (phase_ == Phase::ready) return;
+  login_failed({.sqlstate = std::string{wire::sqlstate::sqlclient_unable_to_establish_sqlconnection},
+                .message = "connecting to the server took too long (timeouts.server_connect)"});
+}
+
+void Server::link(Client& client) {
+  client_ = &client;
+  used_ = shard_.now();
+  fresh_ = false;
+  reset_done_ = false;
+  forwarding_ = false;
+  client.linked_to(*this);
+  client.defaults_are(defaults_);
+  if (overrides_ == client.overrides()) return client.server_usable();
+  const std::string sql = replay_sql(overrides_, client.overrides());
+  replayed_ = client.overrides();
+  run_own(Own::replay, sql);
+}
+
+void Server::run_own(Own purpose, std::string_view sql) {
+  own_ = purpose;
+  own_failed_ = false;
+  queue_.push(Request::own);
+  std::string message;
+  wire::append_query(message, sql);
+  send_text(message);
+}
+
+void Server::own_finished() {
+  const Own purpose = std::exchange(own_, Own::none);
+  switch (purpose) {
+    case Own::replay:
+      return replay_finished();
+    case Own::connect_query:
+      if (own_failed_) return login_failed(std::move(own_error_));
+      login_finished();
+      release_due_ = true;
+      return;
+    case Own::reset:
+      if (own_failed_ || status_ != 'I') return discard("reset query failed");
+      overrides_ = {};
+      used_ = shard_.now();
+      release_due_ = true;
+      return;
+    case Own::none:
+      return;
+  }
+}
+
+void Server::replay_finished() {
+  Client* const client = client_;
+  if (own_failed_) {
+    // Nothing was set: one failing statement undoes all of them. The query must not run in another state
+    // than its client asked for.
+    detach_client();
+    if (client != nullptr) client->server_refused(own_error_);
+    release_due_ = true;
+    return;
+  }
+  overrides_ = std::exchange(replayed_, {});
+  if (client == nullptr) {
+    release_due_ = true;
+    return;
+  }
+  client->parameters_canonical(overrides_);
+  client->server_usable();
+}
+
+void Server::copy_end_sent() {
+  if (copying_in_) {
+    copying_in_ = false;
+  } else if (!queue_.empty()) {
+    // The COPY it ends has been asked for, but the server has not said yet that it copies.
+    queue_.push(Request::copy_end);
+  }
+}
+
+void Server::client_gone(bool between_messages, bool terminated) {
+  client_ = nullptr;
+  if (phase_ != Phase::ready) return;
+  if (own_ == Own::replay) return;  // when it is finished the connection is as clean as before
+  if (!between_messages) return discard("client left in the middle of a message");
+  if (queue_.empty() && status_ == 'I') return release();
+  if (queue_.empty()) return discard("client left a transaction open");
+  if (terminated) return;  // released or discarded with the last reply
+  discard("client left while a query was running");
+}
+
+void Server::detach_client() {
+  if (client_ == nullptr) return;
+  Client& client = *client_;
+  client_ = nullptr;
+  if (client.server() == this) client.unlink();
+}
+
+void Server::detach() {
+  client_ = nullptr;
+  release();
+}
+
+void Server::release() {
+  if (phase_ != Phase::ready) return;
+  if (cancels_ > 0) return;  // cancel_ended() comes back here
+  used_ = shard_.now();
+  const auto& settings = pool_.settings();
+  // A session leaves more behind than parameters.
+  if (settings.mode == PoolMode::session && !fresh_ && !std::exchange(reset_done_, true) && !settings.reset_query.empty()) {
+    return run_own(Own::reset, settings.reset_query);
+  }
+  pool_.put_back(*this);
+}
+
+void Server::cancel_ended() {
+  --cancels_;
+  if (cancels_ == 0 && is_idle_ready() && !idle_hook.linked() && own_ == Own::none) release();
+}
+
+void Server::retire(std::string_view reason) {
+  if (phase_ == Phase::closing) return;
+  log::info("server connection closed", {{"shard", shard_.index()}, {"database", pool_.key().database}, {"role", pool_.key().role},
+                                         {"backend_pid", backend_pid_}, {"reason", reason}});
+  std::string message;
+  wire::append_terminate(message);
+  send_text(message);
+  phase_ = Phase::closing;
+  finish();
+  if (!is_idle()) shard_.loop().timers().set(timer_, shard_.now() + closing_limit);
+}
+
+void Server::discard(std::string_view reason) {
+  if (phase_ == Phase::closing) return;
+  const bool busy = phase_ == Phase::ready && !queue_.empty();
+  log::info("server connection discarded", {{"shard", shard_.index()}, {"database", pool_.key().database},
+                                            {"role", pool_.key().role}, {"backend_pid", backend_pid_}, {"reason", reason},
+                                            {"cancelled", busy}});
+  if (client_ != nullptr) lose_client(wire::sqlstate::connection_failure, reason);
+  // PostgreSQL does not read on while it works for somebody who has gone: tell it to stop.
+  if (busy) shard_.start_cancel(*this, std::nullopt);
+  phase_ = Phase::closing;
+  finish();
+  if (!is_idle()) shard_.loop().timers().set(timer_, shard_.now() + closing_limit);
+}
+
+void Server::send_text(std::string_view messages) { send(ring::Slice::copy_of(messages)); }
+
+void Server::lose_client(std::string_view sqlstate, std::string_view message) {
+  if (client_ == nullptr) return;
+  const bool readable = !inside_forwarded_message();
+  Client& client = *std::exchange(client_, nullptr);
+  // Where the server has told it why already, a second error would only confuse.
+  client.server_lost(sqlstate, fatal_seen_ ? std::string_view{} : message, readable);
+}
+
+std::string_view Server::state_name() const {
+  switch (phase_) {
+    case Phase::connecting:
+    case Phase::logging_in:
+      return "new";
+    case Phase::closing:
+      return "closing";
+    case Phase::ready:
+      break;
+  }
+  if (cancels_ > 0 && client_ == nullptr) return "being_canceled";
+  if (own_ == Own::reset) return "tested";
+  if (client_ != nullptr || !queue_.empty()) return "active";
+  return "idle";
+}
+
+}  // namespace pgring

@@ -1,0 +1,170 @@
+// A connection to PostgreSQL.
+//
+// What:   connects and logs in, then answers requests: the FIFO says which replies are owed, the link who
+//         they are for. Knows the session state that is confirmed by replies.
+// Owner:  its Pool, on its shard. Life: made by Pool::open_server, destroyed after its stream is closed,
+//         which is when PostgreSQL has closed its side: until then it counts against the pool's size.
+// Files:  server.cc life and release, server_login.cc the login, server_relay.cc replies (hot path).
+// Errors: whatever is wrong with the connection ends it (fail) and the linked client with it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "ring/stream.h"
+#include "ring/timer_wheel.h"
+#include "src/base/intrusive_list.h"
+#include "src/server/request_queue.h"
+#include "src/session/parameters.h"
+#include "wire/authentication.h"
+#include "wire/error_response.h"
+#include "wire/framer.h"
+
+namespace pgring {
+
+class Client;
+class Pool;
+class Shard;
+struct ServerLogin;
+
+class Server final : public ring::Stream {
+ public:
+  enum class Phase : std::uint8_t { connecting, logging_in, ready, closing };
+  // What a Query of our own is for.
+  enum class Own : std::uint8_t { none, connect_query, replay, reset };
+
+  Server(Shard& shard, Pool& pool);
+  ~Server();
+
+  void connect();
+
+  // The loop's events.
+  void connected(int error);
+  void received(ring::Slice slice);
+  void ended(int error);
+  void send_failed(int error);
+  void sent();
+  void timer_due();
+
+  // Links. REQUIRES for link: is_idle_ready().
+  void link(Client& client);
+  [[nodiscard]] Client* client() const { return client_; }
+  // The client goes away: the connection is reset, kept or closed, whichever its state allows.
+  // terminated: it said goodbye, so what it sent is still done.
+  void client_gone(bool between_messages, bool terminated);
+  // The client has been unlinked in order: the connection goes back to the pool.
+  void detach();
+  // A message for the client is forwarded in part.
+  [[nodiscard]] bool inside_forwarded_message() const { return forwarding_ && framer_.inside_body(); }
+
+  // Requests on behalf of the linked client; bytes are sent by Stream::send.
+  void expect(Request request) { queue_.push(request); }
+  void copy_end_sent();
+  [[nodiscard]] const RequestQueue& queue() const { return queue_; }
+  [[nodiscard]] bool copying_in() const { return copying_in_; }
+  [[nodiscard]] char transaction_status() const { return status_; }
+
+  // A Query of our own; its answer is swallowed. REQUIRES: nothing outstanding.
+  void run_own(Own purpose, std::string_view sql);
+  [[nodiscard]] Own own() const { return own_; }
+
+  // Cancels on their way to this connection: it is not released before they are over.
+  void cancel_started() { ++cancels_; }
+  void cancel_ended();
+  [[nodiscard]] std::uint32_t cancels() const { return cancels_; }
+
+  // Orderly end of a connection nobody uses. `reason` is for the log.
+  void retire(std::string_view reason);
+  // At once, or after cancelling what runs.
+  void discard(std::string_view reason);
+
+  [[nodiscard]] bool is_idle_ready() const {
+    return phase_ == Phase::ready && client_ == nullptr && queue_.empty() && status_ == 'I' && cancels_ == 0;
+  }
+
+  [[nodiscard]] Phase phase() const { return phase_; }
+  [[nodiscard]] std::uint32_t backend_pid() const { return backend_pid_; }
+  [[nodiscard]] const std::string& cancel_secret() const { return cancel_secret_; }
+  [[nodiscard]] const Defaults& defaults() const { return defaults_; }
+  [[nodiscard]] const Overrides& overrides() const { return overrides_; }
+  [[nodiscard]] bool fresh() const { return fresh_; }
+  [[nodiscard]] ring::Instant created() const { return created_; }
+  [[nodiscard]] ring::Instant used() const { return used_; }
+  [[nodiscard]] std::uint64_t id() const { return id_; }
+  [[nodiscard]] Pool& pool() const { return pool_; }
+  [[nodiscard]] std::string_view state_name() const;
+  void must_close(std::string_view reason) { close_reason_ = reason; }
+  [[nodiscard]] bool is_to_close() const { return !close_reason_.empty(); }
+
+  ListHook<Server> idle_hook;  // in the pool's idle list
+  ListHook<Server> all_hook;   // in the pool's list of all
+
+ private:
+  // server_login.cc
+  void login_received(const ring::Slice& slice);
+  [[nodiscard]] bool login_message(char type, std::span<const std::byte> body);
+  [[nodiscard]] bool authenticate(std::span<const std::byte> body);
+  // No salt: in clear text.
+  [[nodiscard]] bool answer_password(std::optional<std::span<const std::byte, 4>> salt);
+  [[nodiscard]] bool answer_sasl(const wire::Authentication& request);
+  [[nodiscard]] bool no_password(std::string_view method);
+  void login_finished();
+  void login_failed(wire::ParsedError error);
+
+  // server_relay.cc
+  void relay(ring::Slice slice);
+  [[nodiscard]] bool begin_message(const wire::Framer::Part& part);
+  [[nodiscard]] bool end_message(char type, std::span<const std::byte> body);
+  [[nodiscard]] bool ready_for_query(std::span<const std::byte> body);
+  void own_finished();
+  void replay_finished();
+  void parameter_status(std::span<const std::byte> body);
+  void command_complete(std::span<const std::byte> body);
+  void isolation_fault(std::string_view what);
+
+  void release();  // to the pool; nothing is outstanding
+  void detach_client();
+  void send_text(std::string_view messages);
+  void lose_client(std::string_view sqlstate, std::string_view message);
+
+  Shard& shard_;
+  Pool& pool_;
+
+  // Hot: touched for every message.
+  Client* client_ = nullptr;
+  RequestQueue queue_;
+  wire::Framer framer_;
+  Phase phase_ = Phase::connecting;
+  Own own_ = Own::none;
+  char status_ = 'I';
+  bool forwarding_ = false;   // the message under way goes to the client
+  bool inspecting_ = false;   // … and is looked at when it is complete
+  bool release_due_ = false;  // after the chunk under way
+  bool copying_in_ = false;
+  bool fatal_seen_ = false;   // an ErrorResponse that ends the connection went to the client
+  bool fresh_ = true;         // never linked
+  bool own_failed_ = false;
+  bool reset_done_ = false;   // since the last link of a session
+  bool reset_seen_ = false;   // RESET ALL or DISCARD ALL: parameters are back at their defaults
+  std::uint32_t cancels_ = 0;
+
+  std::string partial_;  // body of an inspected message that came in pieces
+  Defaults defaults_;
+  Overrides overrides_;
+  Overrides replayed_;       // what a replay will have set, with the server's spelling
+  std::unique_ptr<ServerLogin> login_;
+  wire::ParsedError own_error_;
+  std::string_view close_reason_;  // not empty: close instead of releasing; static text
+  std::uint32_t backend_pid_ = 0;
+  std::string cancel_secret_;
+  ring::Timer timer_;
+  ring::Instant created_{};
+  ring::Instant used_{};
+  std::uint64_t id_;
+};
+
+}  // namespace pgring

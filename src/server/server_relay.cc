@@ -1,0 +1,267 @@
+// A server connection's replies on their way to the client they are for. Hot path: once per message.
+// Source: protocol-flow, "Extended Query", "COPY Operations", "Asynchronous Operations".
+#include <algorithm>
+
+#include "src/log/log.h"
+#include "src/pool/pool.h"
+#include "src/server/server.h"
+#include "src/session/client.h"
+#include "src/shard/roles.h"
+#include "src/shard/shard.h"
+#include "wire/command_tag.h"
+#include "wire/message_builder.h"
+#include "wire/message_type.h"
+#include "wire/parameter_status.h"
+#include "wire/sqlstate.h"
+
+namespace pgring {
+namespace {
+
+namespace backend = wire::backend;
+
+// More of an inspected message than this is not kept; what is looked for stands at its beginning.
+constexpr std::size_t inspected_max = 64 * 1024;
+
+enum class Kind : std::uint8_t { reply, inspected_reply, asynchronous, unknown };
+
+Kind kind_of(char type) {
+  switch (type) {
+    case backend::DataRow:
+    case backend::RowDescription:
+    case backend::ParseComplete:
+    case backend::BindComplete:
+    case backend::CloseComplete:
+    case backend::NoData:
+    case backend::ParameterDescription:
+    case backend::EmptyQueryResponse:
+    case backend::PortalSuspended:
+    case backend::CopyData:
+    case backend::CopyDone:
+    case backend::CopyOutResponse:
+    case backend::FunctionCallResponse:
+      return Kind::reply;
+    case backend::CommandComplete:
+    case backend::ReadyForQuery:
+    case backend::CopyInResponse:
+      return Kind::inspected_reply;
+    case backend::ErrorResponse:
+    case backend::ParameterStatus:
+    case backend::NoticeResponse:
+    case backend::NotificationResponse:
+      return Kind::asynchronous;
+    default:
+      return Kind::unknown;
+  }
+}
+
+// Notices and notifications are passed on unseen.
+bool is_inspected(char type) {
+  return type == backend::ErrorResponse || type == backend::ParameterStatus || kind_of(type) == Kind::inspected_reply;
+}
+
+}  // namespace
+
+void Server::relay(ring::Slice slice) {
+  const auto chunk = slice.bytes();
+  pool_.stats().sent += chunk.size();
+  std::uint32_t position = 0;
+  std::uint32_t run = 0;  // [run, …) is to be forwarded and lies in one piece
+  const auto forward_run = [&](std::uint32_t end) {
+    if (end > run && client_ != nullptr) client_->send(slice.share(run, end - run));
+    run = end;
+  };
+  wire::Framer::Part part;
+  for (;;) {
+    const auto outcome = framer_.next(chunk, position, part);
+    if (outcome == wire::Framer::Outcome::malformed) return isolation_fault("message with an impossible length");
+    if (outcome == wire::Framer::Outcome::need_more) {
+      forward_run(std::min(position, part.offset + part.length));
+      break;
+    }
+    if (part.begins) {
+      const bool before = forwarding_;
+      if (!begin_message(part)) return;
+      if (part.carried > 0 || forwarding_ != before) {
+        if (before) forward_run(part.offset);
+        run = part.offset;
+      }
+      if (forwarding_ && part.carried > 0) client_->send(ring::Slice::copy_of(framer_.carried(part)));
+    }
+    if (!forwarding_) run = position;
+    if (!inspecting_) continue;
+    const std::uint32_t body_at = part.begins ? part.body_offset() : part.offset;
+    const auto body = chunk.subspan(body_at, part.offset + part.length - body_at);
+    if (part.whole()) {
+      if (part.type == backend::ReadyForQuery) forward_run(position);
+      if (!end_message(part.type, body)) return;
+      continue;
+    }
+    if (part.begins) partial_.clear();
+    if (partial_.size() < inspected_max) {
+      partial_.append(reinterpret_cast<const char*>(body.data()), std::min(body.size(), inspected_max - partial_.size()));
+    }
+    if (!part.ends) continue;
+    if (part.type == backend::ReadyForQuery) forward_run(position);
+    const std::string collected = std::move(partial_);
+    partial_.clear();
+    if (!end_message(part.type, std::as_bytes(std::span{collected}))) return;
+  }
+  if (release_due_) {
+    release_due_ = false;
+    detach_client();
+    return release();
+  }
+  if (client_ != nullptr && (client_->queued_bytes() > flow::high_bytes || client_->queued_ranges() > flow::high_ranges)) {
+    receive_wanted(false);
+  }
+}
+
+// Decides where the message goes. False: it may not come now, and the connection has been ended.
+bool Server::begin_message(const wire::Framer::Part& part) {
+  inspecting_ = is_inspected(part.type);
+  switch (kind_of(part.type)) {
+    case Kind::unknown:
+      isolation_fault("message of an unknown type");
+      return false;
+    case Kind::reply:
+    case Kind::inspected_reply:
+      // A group that is not ended by Sync yet is answered too (Flush).
+      if (queue_.empty() && (client_ == nullptr || release_due_ || client_->between_messages())) {
+        isolation_fault("reply that nobody asked for");
+        return false;
+      }
+      forwarding_ = client_ != nullptr && own_ == Own::none;
+      return true;
+    case Kind::asynchronous:
+      forwarding_ = client_ != nullptr && own_ == Own::none && !release_due_;
+      return true;
+  }
+  return true;
+}
+
+bool Server::end_message(char type, std::span<const std::byte> body) {
+  switch (type) {
+    case backend::ReadyForQuery:
+      return ready_for_query(body);
+    case backend::ParameterStatus:
+      parameter_status(body);
+      return true;
+    case backend::CommandComplete:
+      command_complete(body);
+      return true;
+    case backend::CopyInResponse: {
+      bool violation = false;
+      copying_in_ = !queue_.enter_copy_in(violation);
+      if (violation) {
+        isolation_fault("client sent a request into a COPY");
+        return false;
+      }
+      return true;
+    }
+    case backend::ErrorResponse: {
+      copying_in_ = false;
+      if (auto error = wire::parse_error_response(body)) {
+        fatal_seen_ = fatal_seen_ || error->severity == "FATAL" || error->severity == "PANIC";
+        if (own_ != Own::none || client_ == nullptr) {
+          own_failed_ = true;
+          own_error_ = std::move(*error);
+        }
+      }
+      return true;
+    }
+    default:
+      return true;
+  }
+}
+
+bool Server::ready_for_query(std::span<const std::byte> body) {
+  if (body.size() != 1 || queue_.empty()) {
+    isolation_fault("ReadyForQuery that nobody asked for");
+    return false;
+  }
+  status_ = static_cast<char>(body[0]);
+  copying_in_ = false;
+  queue_.pop();
+  while (!queue_.empty() && queue_.front() == Request::copy_end) queue_.pop();
+  if (own_ != Own::none) {
+    own_finished();
+    return is_open() && phase_ == Phase::ready;
+  }
+  auto& stats = pool_.stats();
+  const auto now = shard_.now();
+  const auto elapsed = [now](ring::Instant since) {
+    return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(now - since).count());
+  };
+  if (client_ == nullptr) {
+    // Its client said goodbye: the last of its replies has come.
+    if (!queue_.empty()) return true;
+    if (status_ == 'I') {
+      release_due_ = true;
+      return true;
+    }
+    discard("client left a transaction open");
+    return false;
+  }
+  if (reset_seen_) {
+    reset_seen_ = false;
+    overrides_ = {};
+    client_->parameters_reset();
+  }
+  stats.query_us += elapsed(client_->requested_at());
+  if (status_ == 'I') {
+    ++stats.transactions;
+    stats.transaction_us += elapsed(used_);
+  } else if (pool_.settings().mode == PoolMode::statement) {
+    Client& client = *client_;
+    detach_client();
+    client.fatal(wire::sqlstate::feature_not_supported, "transaction blocks are not allowed in statement pooling mode", {},
+                 "Set the database's pool_mode to \"transaction\".");
+    discard("transaction in statement pooling mode");
+    return false;
+  }
+  if (queue_.size() == RequestQueue::request_limit / 2) client_->receive_wanted(true);
+  const bool over = queue_.empty() && status_ == 'I' && client_->between_messages();
+  if (over && pool_.settings().mode != PoolMode::session) release_due_ = true;
+  return true;
+}
+
+void Server::parameter_status(std::span<const std::byte> body) {
+  const auto parameter = wire::parse_parameter_status(body);
+  if (!parameter) return;
+  // A change no text of this transaction explains is the server's default, changed for everybody (a reload).
+  const bool ours = own_ == Own::replay || own_ == Own::none;
+  const bool explained = client_ != nullptr && ours && (own_ == Own::replay || client_->may_have_set());
+  if (!explained || is_server_decided(parameter->name)) {
+    auto changed = defaults_ == nullptr ? ParameterList{} : *defaults_;
+    put_parameter(changed, parameter->name, parameter->value);
+    defaults_ = pool_.intern_defaults(std::move(changed));
+  } else if (own_ == Own::replay) {
+    // Not among the client's: it goes back to its default.
+    if (find_parameter(replayed_.list(), parameter->name) != nullptr) {
+      replayed_ = shard_.parameters().with(replayed_, parameter->name, parameter->value);
+    }
+  } else {
+    overrides_ = shard_.parameters().with(overrides_, parameter->name, parameter->value);
+  }
+  if (client_ != nullptr && own_ == Own::none) client_->parameter_changed(defaults_, overrides_);
+}
+
+void Server::command_complete(std::span<const std::byte> body) {
+  if (body.empty() || own_ != Own::none) return;
+  const char first = static_cast<char>(body[0]);
+  if (first != 'R' && first != 'D') return;
+  const auto tag = wire::parse_command_complete(body);
+  if (!tag || (*tag != "RESET" && *tag != "DISCARD ALL")) return;
+  reset_seen_ = true;
+}
+
+void Server::isolation_fault(std::string_view what) {
+  ++pool_.stats().isolation_faults;
+  log::error("isolation fault: server connection closed",
+             {{"shard", shard_.index()}, {"database", pool_.key().database}, {"role", pool_.key().role},
+              {"backend_pid", backend_pid_}, {"what", what}});
+  lose_client(wire::sqlstate::protocol_violation, "unexpected message from the server");
+  discard("unexpected message");
+}
+
+}  // namespace pgring

@@ -1,0 +1,38 @@
+#include "src/session/cancel.h"
+
+#include "src/server/server.h"
+#include "src/shard/roles.h"
+#include "src/shard/shard.h"
+#include "wire/message_builder.h"
+
+namespace pgring {
+
+CancelConnection::CancelConnection(Shard& shard, Server& server, std::optional<CancelOrigin> origin)
+    : Stream{shard.loop(), stream_role::cancel}, shard_{shard}, server_{&server}, origin_{origin} {
+  wire::append_cancel_request(request_, server.backend_pid(), std::as_bytes(std::span{server.cancel_secret()}));
+  timer_.owner = this;
+  timer_.kind = timer_kind::cancel;
+}
+
+bool CancelConnection::start(const SocketAddress& address, ring::Duration limit) {
+  const int socket = make_socket(address);
+  if (socket < 0) return false;
+  server_->cancel_started();
+  if (limit > ring::Duration{0}) shard_.loop().timers().set(timer_, shard_.now() + limit);
+  connect(socket, address.get(), address.size, {.group = buffer_group::server, .one_shot = true});
+  return true;
+}
+
+void CancelConnection::connected(int error) {
+  if (error != 0) return close();
+  send(ring::Slice::copy_of(request_));
+  receive_wanted(true);
+}
+
+void CancelConnection::closed() {
+  ring::TimerWheel::cancel(timer_);
+  if (server_ != nullptr) server_->cancel_ended();
+  if (origin_) shard_.cancel_forwarded(*origin_);
+}
+
+}  // namespace pgring

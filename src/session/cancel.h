@@ -1,0 +1,66 @@
+// Cancel requests: from the client that sent one to the connection it means.
+//
+// A key's pid says the shard and the slot of the client (wire: BackendKeyData), its secret proves it. The
+// request goes to that shard; if that client has a query running there, a connection of its own carries it to
+// PostgreSQL. Until that connection is at its end, when PostgreSQL has sent the signal, the server
+// connection is not given to anybody else: a late cancel can never hit another client's query. The
+// connection the request came on stays open as long, as PostgreSQL keeps it. A request that is refused
+// looks the same from outside.
+// Source: protocol-flow, "Canceling Requests in Progress".
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "ring/stream.h"
+#include "ring/timer_wheel.h"
+#include "src/server/address.h"
+
+namespace pgring {
+
+class Server;
+class Shard;
+
+// Which connection waits for the request to be over.
+struct CancelOrigin {
+  std::uint32_t shard = 0;
+  std::uint64_t client_id = 0;
+};
+
+namespace cancel_key {
+// 1 | shard:8 | slot:22, a positive 31-bit number like a process id.
+inline constexpr std::uint32_t slot_bits = 22;
+inline constexpr std::uint32_t slots_max = 1U << slot_bits;
+inline constexpr std::uint32_t marker = 1U << 30;
+[[nodiscard]] constexpr std::uint32_t pid(std::uint32_t shard, std::uint32_t slot) { return marker | shard << slot_bits | slot; }
+[[nodiscard]] constexpr std::uint32_t shard(std::uint32_t pid) { return (pid & ~marker) >> slot_bits; }
+[[nodiscard]] constexpr std::uint32_t slot(std::uint32_t pid) { return pid & (slots_max - 1); }
+}  // namespace cancel_key
+
+// Carries one CancelRequest to PostgreSQL. Owner: its Shard, until its stream is closed.
+class CancelConnection final : public ring::Stream {
+ public:
+  CancelConnection(Shard& shard, Server& server, std::optional<CancelOrigin> origin);
+  ~CancelConnection() = default;
+
+  // False: no socket could be made.
+  [[nodiscard]] bool start(const SocketAddress& address, ring::Duration limit);
+  void connected(int error);
+  void ended() { close(); }
+  void timer_due() { close(); }
+  // PostgreSQL has closed it, or it was given up.
+  void closed();
+
+  [[nodiscard]] const Server* server() const { return server_; }
+  void forget_server() { server_ = nullptr; }
+
+ private:
+  Shard& shard_;
+  Server* server_;  // nothing: it closed meanwhile
+  std::optional<CancelOrigin> origin_;
+  std::string request_;
+  ring::Timer timer_;
+};
+
+}  // namespace pgring

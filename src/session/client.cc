@@ -1,0 +1,341 @@
+#include "src/session/client.h"
+
+#include <algorithm>
+
+#include "src/console/session.h"
+#include "src/log/log.h"
+#include "src/pool/pool.h"
+#include "src/server/server.h"
+#include "src/session/client_login.h"
+#include "src/shard/roles.h"
+#include "src/shard/shard.h"
+#include "wire/message_builder.h"
+#include "wire/sqlstate.h"
+
+namespace pgring {
+namespace {
+
+// How long a client may take to read its last message.
+constexpr ring::Duration linger = std::chrono::seconds{2};
+
+}  // namespace
+
+Client::Client(Shard& shard, PeerAddress peer)
+    : Stream{shard.loop(), stream_role::client}, shard_{shard}, peer_{peer}, id_{shard.next_id()} {
+  timer_.owner = this;
+  timer_.kind = timer_kind::client;
+  connected_ = shard.now();
+}
+
+Client::~Client() = default;
+
+void Client::start(int socket) {
+  set_client_options(socket);
+  open(socket, {.group = buffer_group::client, .credit = flow::client_credit, .one_shot = true});
+  login_ = std::make_unique<ClientLogin>();
+  if (const auto limit = shard_.config().timeouts.client_login; limit > Duration::zero()) {
+    shard_.loop().timers().set(timer_, shard_.now() + limit);
+  }
+  receive_wanted(true);
+}
+
+void Client::received(ring::Slice slice) {
+  switch (phase_) {
+    case Phase::idle:
+    case Phase::linked:
+    case Phase::waiting:
+      return relay(std::move(slice));
+    case Phase::startup:
+    case Phase::authenticating:
+    case Phase::login_waiting:
+      return login_received(slice);
+    case Phase::console:
+      return console_->received(slice);
+    case Phase::cancelling:
+    case Phase::closing:
+      return;  // nothing is expected; dropped
+  }
+}
+
+void Client::ended(int error) {
+  if (phase_ == Phase::closing) return close();
+  disconnect(error == 0 ? "client closed the connection" : "connection to the client was lost");
+}
+
+void Client::send_failed(int) {
+  if (phase_ == Phase::closing) return close();
+  disconnect("client takes no data any more");
+}
+
+void Client::sent() {
+  if (login_ != nullptr) {
+    if (login_->move_due) login_received({});
+    return;
+  }
+  if (server_ != nullptr && queued_bytes() < flow::low_bytes && queued_ranges() < flow::low_ranges) {
+    server_->receive_wanted(true);
+  }
+}
+
+void Client::server_usable() {
+  usable_ = true;
+  if (phase_ == Phase::login_waiting) {
+    finish_login();
+    return;
+  }
+  phase_ = Phase::linked;
+  waiting_noticed_ = false;
+  transaction_ = shard_.now();
+  arm_timer();
+  resume();
+}
+
+void Client::resume() {
+  if (held_.empty()) return;
+  auto held = std::move(held_);
+  held_.clear();
+  for (auto& slice : held) {
+    if (!is_open() || phase_ == Phase::closing) return;
+    relay(std::move(slice));
+  }
+  if (is_open() && server_ != nullptr && server_->queued_bytes() < flow::high_bytes) receive_wanted(true);
+}
+
+void Client::unlink() {
+  server_ = nullptr;
+  usable_ = false;
+  may_have_set_ = false;
+  if (phase_ == Phase::closing) return;
+  phase_ = Phase::idle;
+  requested_ = shard_.now();
+  receive_wanted(true);
+  if (close_when_idle_) fatal(wire::sqlstate::admin_shutdown, "pgring is shutting down");
+}
+
+void Client::hold(ring::Slice slice) {
+  // Waiting clients must not use up the buffers that linked ones need to get on: with many in use, what
+  // is held moves to memory of its own.
+  const auto& group = shard_.loop().group(buffer_group::client);
+  const bool scarce = group.population() > group.count_max() / 4;
+  held_.push_back(scarce && slice.holds_buffer() ? ring::Slice::copy_of(slice.bytes()) : std::move(slice));
+  std::size_t bytes = 0;
+  for (const auto& kept : held_) bytes += kept.size();
+  if (bytes > flow::client_credit) receive_wanted(false);
+}
+
+void Client::server_refused(const wire::ParsedError& error) {
+  fatal({.severity = "FATAL", .sqlstate = error.sqlstate, .message = error.message, .detail = error.detail, .hint = error.hint});
+}
+
+void Client::server_lost(std::string_view sqlstate, std::string_view message, bool readable) {
+  server_ = nullptr;
+  usable_ = false;
+  if (readable && !message.empty()) {
+    return fatal(sqlstate, message, "The connection to PostgreSQL was lost; the outcome of what was running is unknown.");
+  }
+  log_disconnect(message.empty() ? "server ended the session" : message);
+  end(readable);
+}
+
+void Client::wait_expired(std::string_view detail) {
+  fatal(wire::sqlstate::too_many_connections, "timed out waiting for a server connection (timeouts.query_wait)", detail,
+        "Raise the pool's pool_size, shorten transactions, or raise timeouts.query_wait.");
+}
+
+void Client::notify_waiting() {
+  waiting_noticed_ = true;
+  if (phase_ != Phase::waiting) return;
+  std::string notice;
+  wire::append_notice_response(notice, {.severity = "NOTICE", .sqlstate = wire::sqlstate::successful_completion,
+                                        .message = "waiting for a free server connection", .detail = {}, .hint = {}});
+  send_text(notice);
+}
+
+void Client::parameter_changed(const Defaults& defaults, const Overrides& overrides) {
+  defaults_ = defaults;
+  overrides_ = overrides;
+}
+
+void Client::parameters_canonical(const Overrides& overrides) {
+  // Tell the spelling the server gave, where it is not what the client believes.
+  std::string messages;
+  for (const auto& [name, value] : overrides.list()) {
+    const auto* believed = find_parameter(overrides_.list(), name);
+    const auto* reported = defaults_ == nullptr ? nullptr : find_parameter(*defaults_, name);
+    if (believed == nullptr || reported == nullptr || believed->value == value) continue;
+    wire::append_parameter_status(messages, reported->name, value);
+  }
+  overrides_ = overrides;
+  if (login_ == nullptr) send_text(messages);
+}
+
+void Client::defaults_are(const Defaults& defaults) {
+  if (defaults_ == defaults) return;
+  std::string messages;
+  if (defaults_ != nullptr) {
+    for (const auto& [name, value] : *defaults) {
+      const auto* told = find_parameter(*defaults_, name);
+      if (find_parameter(overrides_.list(), name) != nullptr || (told != nullptr && told->value == value)) continue;
+      wire::append_parameter_status(messages, name, value);
+    }
+  }
+  defaults_ = defaults;
+  if (login_ == nullptr) send_text(messages);
+}
+
+std::string_view Client::application_name() const {
+  const auto* entry = find_parameter(overrides_.list(), "application_name");
+  return entry == nullptr ? std::string_view{} : std::string_view{entry->value};
+}
+
+std::string_view Client::state_name() const {
+  switch (phase_) {
+    case Phase::linked:
+      return "active";
+    case Phase::waiting:
+    case Phase::login_waiting:
+      return "waiting";
+    case Phase::cancelling:
+      return "active_cancel_req";
+    case Phase::startup:
+    case Phase::authenticating:
+      return "login";
+    case Phase::idle:
+      return "idle";
+    case Phase::console:
+      return "active";
+    case Phase::closing:
+      return "closing";
+  }
+  return "?";
+}
+
+void Client::send_text(std::string_view messages) {
+  if (!messages.empty()) send(ring::Slice::copy_of(messages));
+}
+
+void Client::fatal(std::string_view sqlstate, std::string_view message, std::string_view detail, std::string_view hint) {
+  fatal({.severity = "FATAL", .sqlstate = sqlstate, .message = message, .detail = detail, .hint = hint});
+}
+
+void Client::fatal(const wire::ErrorFields& fields) {
+  if (phase_ == Phase::closing || !is_open()) return;
+  // In the middle of a message to the client an error would be read as part of it.
+  const bool readable = server_ == nullptr || !server_->inside_forwarded_message();
+  std::string message;
+  wire::append_error_response(message, fields);
+  log_disconnect(fields.message);
+  leave_server();
+  if (readable) send_text(message);
+  end(readable);
+}
+
+// Closes; after what is queued has been read, if that can still be.
+void Client::end(bool after_last_words) {
+  phase_ = Phase::closing;
+  if (!after_last_words) return close();
+  shard_.loop().timers().set(timer_, shard_.now() + linger);
+  finish();
+}
+
+void Client::disconnect(std::string_view reason) {
+  if (phase_ == Phase::closing) return close();
+  log_disconnect(reason);
+  leave_server();
+  phase_ = Phase::closing;
+  close();
+}
+
+void Client::leave_server() {
+  if (pool_ != nullptr && waiting_hook.linked()) pool_->leave(*this);
+  held_.clear();
+  if (server_ != nullptr) {
+    Server& server = *server_;
+    server_ = nullptr;
+    server.client_gone(between_messages(), terminated_);
+  }
+}
+
+void Client::close_when_idle() {
+  close_when_idle_ = true;
+  const bool busy = phase_ == Phase::linked || phase_ == Phase::cancelling || phase_ == Phase::console;
+  if (!busy) fatal(wire::sqlstate::admin_shutdown, "pgring is shutting down");
+}
+
+void Client::log_disconnect(std::string_view reason) const {
+  if (!shard_.config().log.disconnections || !logged_in_) {
+    // A connection that said nothing (a health check's) is not worth a line.
+    if (login_ != nullptr && (phase_ != Phase::startup || !login_->input.empty())) {
+      log::info("login failed", {{"shard", shard_.index()}, {"conn", id_}, {"address", peer_.text()}, {"database", database_},
+                                 {"user", user_}, {"reason", reason}});
+    }
+    return;
+  }
+  const auto age = std::chrono::duration_cast<std::chrono::seconds>(shard_.now() - connected_).count();
+  log::info("client disconnected", {{"shard", shard_.index()}, {"conn", id_}, {"address", peer_.text()}, {"database", database_},
+                                    {"user", user_}, {"reason", reason}, {"age_s", age}});
+}
+
+bool Client::over_limit(ring::Instant since, ring::Duration limit, ring::Instant& earliest) const {
+  if (limit <= ring::Duration{0}) return false;
+  const auto deadline = since + limit;
+  if (deadline <= shard_.now()) return true;
+  earliest = std::min(earliest, deadline);
+  return false;
+}
+
+void Client::arm_timer() {
+  // One lazy timer: set when a limit may come to apply, looked at when it is due.
+  if (timer_.pending()) return;
+  const auto& limits = shard_.config().timeouts;
+  ring::Duration shortest = ring::Duration::max();
+  for (const ring::Duration limit : {ring::Duration{limits.query}, ring::Duration{limits.transaction},
+                                     ring::Duration{limits.idle_transaction}, ring::Duration{limits.client_idle}}) {
+    if (limit > ring::Duration{0}) shortest = std::min(shortest, limit);
+  }
+  if (shortest != ring::Duration::max()) shard_.loop().timers().set(timer_, shard_.now() + shortest);
+}
+
+void Client::timer_due() {
+  const auto& limits = shard_.config().timeouts;
+  ring::Instant earliest = ring::Instant::max();
+  switch (phase_) {
+    case Phase::closing:
+      return close();
+    case Phase::startup:
+    case Phase::authenticating:
+      return fatal(wire::sqlstate::query_canceled, "login took too long (timeouts.client_login)");
+    case Phase::idle:
+      if (over_limit(requested_, limits.client_idle, earliest)) {
+        return fatal(wire::sqlstate::idle_session_timeout, "terminating connection due to idle client (timeouts.client_idle)");
+      }
+      break;
+    case Phase::linked: {
+      const bool running = !server_->queue().empty();
+      if (running && over_limit(requested_, limits.query, earliest)) {
+        return fatal(wire::sqlstate::query_canceled, "terminating connection due to query timeout (timeouts.query)");
+      }
+      const bool open = server_->transaction_status() != 'I';
+      if (open && over_limit(transaction_, limits.transaction, earliest)) {
+        return fatal(wire::sqlstate::transaction_timeout, "terminating connection due to transaction timeout (timeouts.transaction)");
+      }
+      if (open && !running && over_limit(requested_, limits.idle_transaction, earliest)) {
+        return fatal(wire::sqlstate::idle_in_transaction_session_timeout,
+                     "terminating connection due to idle transaction (timeouts.idle_transaction)");
+      }
+      break;
+    }
+    case Phase::login_waiting:
+    case Phase::waiting:
+    case Phase::console:
+    case Phase::cancelling:
+      break;
+  }
+  if (earliest != ring::Instant::max()) {
+    shard_.loop().timers().set(timer_, earliest);
+  } else if (phase_ == Phase::idle || phase_ == Phase::linked) {
+    arm_timer();
+  }
+}
+
+}  // namespace pgring

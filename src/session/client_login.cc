@@ -1,0 +1,433 @@
+// A client's login: startup packet, the move to its pool's shard, authentication, parameters.
+// Source: protocol-flow, "Start-up"; src/backend/tcop/backend_startup.c for messages and SQLSTATEs.
+#include "src/session/client_login.h"
+
+#include <openssl/rand.h>
+
+#include <algorithm>
+#include <array>
+
+#include "src/console/session.h"
+#include "src/log/log.h"
+#include "src/pool/pool.h"
+#include "src/session/client.h"
+#include "src/shard/roles.h"
+#include "src/shard/shard.h"
+#include "wire/authentication.h"
+#include "wire/limits.h"
+#include "wire/md5.h"
+#include "wire/message_builder.h"
+#include "wire/message_type.h"
+#include "wire/sqlstate.h"
+#include "wire/startup_options.h"
+
+namespace pgring {
+namespace {
+
+// More than any packet of a login; what a client sends ahead of its ReadyForQuery must fit too.
+constexpr std::size_t login_input_max = 96 * 1024;
+
+std::string_view as_text(std::span<const std::byte> bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+std::string quoted(std::string_view name) { return "\"" + std::string{name} + "\""; }
+
+bool contains(const std::vector<std::string>& names, std::string_view name) { return std::ranges::find(names, name) != names.end(); }
+
+}  // namespace
+
+void Client::adopt(int socket, std::string startup_packet) {
+  start(socket);
+  login_->adopted = true;
+  login_->input = std::move(startup_packet);
+  login_received({});
+}
+
+void Client::login_received(const ring::Slice& slice) {
+  ClientLogin& login = *login_;
+  login.input += as_text(slice.bytes());
+  if (login.input.size() > login_input_max) {
+    return fatal(wire::sqlstate::protocol_violation, "too much was sent before the login was complete");
+  }
+  while (is_open() && phase_ == Phase::startup && login_ != nullptr) {
+    const auto scan = wire::scan_startup(std::as_bytes(std::span{login.input}));
+    if (scan.kind == wire::StartupScanKind::need_more) return;
+    if (scan.kind == wire::StartupScanKind::malformed) return fatal(wire::sqlstate::protocol_violation, scan.reason);
+    // A copy: handing the client over destroys the login.
+    const std::string packet = login.input.substr(0, scan.size);
+    if (!startup_packet(packet)) return;
+  }
+  while (is_open() && phase_ == Phase::authenticating && login.input.size() >= wire::Framer::header_size) {
+    wire::Framer framer;
+    wire::Framer::Part part;
+    std::uint32_t position = 0;
+    const auto input = std::as_bytes(std::span{login.input});
+    const auto outcome = framer.next(input, position, part);
+    if (part.type != wire::frontend::Password) {
+      return fatal(wire::sqlstate::protocol_violation,
+                   "expected password response, got message type " + std::to_string(static_cast<unsigned char>(part.type)));
+    }
+    if (outcome == wire::Framer::Outcome::malformed || part.size - 1 > wire::max_frontend_message_length(part.type)) {
+      return fatal(wire::sqlstate::protocol_violation, "invalid password packet size");
+    }
+    if (!part.ends) return;
+    const std::string body = login.input.substr(wire::Framer::header_size, part.size - wire::Framer::header_size);
+    login.input.erase(0, part.size);
+    if (!password_message(std::as_bytes(std::span{body}))) return;
+  }
+}
+
+// False: nothing more is to be done with this connection here.
+bool Client::startup_packet(std::string_view packet) {
+  ClientLogin& login = *login_;
+  const wire::Startup startup = wire::parse_startup(std::as_bytes(std::span{packet}));
+  switch (startup.kind) {
+    case wire::StartupKind::SSLRequest:
+    case wire::StartupKind::GSSENCRequest: {
+      bool& asked = startup.kind == wire::StartupKind::SSLRequest ? login.encryption_asked : login.gss_asked;
+      // What follows unasked could be taken for encrypted later (CVE-2021-3935).
+      if (asked || login.input.size() > packet.size()) {
+        fatal(wire::sqlstate::protocol_violation, "received unencrypted data after an encryption request");
+        return false;
+      }
+      asked = true;
+      login.input.clear();
+      send(ring::Slice::of_static("N"));
+      return false;  // the next packet comes after our answer
+    }
+    case wire::StartupKind::CancelRequest: {
+      phase_ = Phase::cancelling;
+      std::uint32_t secret = 0;
+      for (const std::byte byte : startup.cancel.secret.first(4)) secret = secret << 8 | std::to_integer<std::uint32_t>(byte);
+      const bool ours = startup.cancel.secret.size() == 4 && (startup.cancel.pid & cancel_key::marker) != 0;
+      const std::uint32_t shard = cancel_key::shard(startup.cancel.pid);
+      if (!ours || shard >= shard_.shared().shards.size()) {
+        close();
+        return false;
+      }
+      shard_.cancel_asked(*this, shard, startup.cancel.pid, secret);
+      return false;
+    }
+    case wire::StartupKind::refused:
+      if (startup.is_cancel) {
+        close();
+      } else {
+        fatal(startup.error.sqlstate, startup.error.message);
+      }
+      return false;
+    case wire::StartupKind::StartupMessage:
+      return startup_message(startup.message, packet);
+  }
+  return false;
+}
+
+bool Client::startup_message(const wire::StartupMessage& message, std::string_view packet) {
+  ClientLogin& login = *login_;
+  const Config& config = shard_.config();
+  user_ = message.user();
+  database_ = message.database();
+  if (shard_.shared().life.load(std::memory_order_relaxed) != Life::serving && !is_console_database(database_)) {
+    fatal(wire::sqlstate::cannot_connect_now, "pgring is shutting down");
+    return false;
+  }
+  if (const auto replication = message.find("replication"); replication && *replication != "false" && *replication != "off" &&
+                                                            *replication != "no" && *replication != "0") {
+    fatal(wire::sqlstate::feature_not_supported, "replication connections are not supported by pgring", {},
+          "Connect to PostgreSQL directly for replication.");
+    return false;
+  }
+  login.is_console = is_console_database(database_);
+  const DatabaseConfig* database = login.is_console ? nullptr : find_database(config, database_);
+  login.known = login.is_console ? contains(config.console.admins, user_) || contains(config.console.viewers, user_)
+                                 : database != nullptr;
+  if (database != nullptr) {
+    login.key = {database_, database->user.empty() ? user_ : database->user};
+    if (move_home()) return false;
+  }
+  if (message.needs_negotiation()) {
+    std::string answer;
+    wire::append_negotiate_protocol_version(answer, 0, message.protocol_options);
+    send_text(answer);
+  }
+  if (!login.is_console && !counted_) {
+    const auto role = config.roles.find(user_);
+    const ClientLimits::Limits limits{.all = config.listen.max_clients,
+                                      .database = database == nullptr ? std::nullopt : database->max_clients,
+                                      .role = role == config.roles.end() ? std::nullopt : role->second.max_clients};
+    switch (shard_.shared().clients.enter(database_, user_, limits)) {
+      case ClientLimits::Reached::none:
+        counted_ = true;
+        break;
+      case ClientLimits::Reached::all:
+        fatal(wire::sqlstate::too_many_connections, "sorry, too many clients already",
+              "The limit is listen.max_clients = " + std::to_string(limits.all) + ".");
+        return false;
+      case ClientLimits::Reached::database:
+        fatal(wire::sqlstate::too_many_connections, "too many clients for database " + quoted(database_),
+              "The limit is the database's max_clients = " + std::to_string(*limits.database) + ".");
+        return false;
+      case ClientLimits::Reached::role:
+        fatal(wire::sqlstate::too_many_connections, "too many clients for role " + quoted(user_),
+              "The limit is the role's max_clients = " + std::to_string(*limits.role) + ".");
+        return false;
+    }
+  }
+  if (!read_parameters(message)) return false;
+  login.input.erase(0, packet.size());
+  begin_authentication();
+  return true;
+}
+
+// True: the client is on its way to the shard where its pool lives, or will be.
+bool Client::move_home() {
+  ClientLogin& login = *login_;
+  const Config& config = shard_.config();
+  const DatabaseConfig* database = find_database(config, database_);
+  PoolHome& home = shard_.shared().placement.home(login.key, effective_pool_size(config, *database, login.key.role));
+  login.home = &home;
+  login.part = Placement::least_loaded(home);
+  for (std::uint32_t part = 0; part < home.parts(); ++part) {
+    // Once moved, a client stays: two shards could otherwise pass it back and forth.
+    if (home.shards[part] == shard_.index() && (login.adopted || part == login.part)) {
+      login.part = part;
+      return false;
+    }
+  }
+  if (!is_quiet()) {
+    login.move_due = true;  // our answer to its SSLRequest is on its way
+    return true;
+  }
+  ring::TimerWheel::cancel(timer_);
+  shard_.hand_over(*this, home.shards[login.part], std::move(login.input));
+  return true;
+}
+
+bool Client::read_parameters(const wire::StartupMessage& message) {
+  ParameterList list;
+  for (const auto& [name, value] : message.parameters) {
+    if (name == "user" || name == "database" || name == "replication") continue;
+    if (name == "options") {
+      const auto options = wire::parse_startup_options(value);
+      if (options.error) {
+        fatal(options.error->sqlstate, options.error->message);
+        return false;
+      }
+      for (const auto& [option, setting] : options.settings) put_parameter(list, option, setting);
+      continue;
+    }
+    put_parameter(list, name, value);
+  }
+  overrides_ = shard_.parameters().intern(std::move(list));
+  return true;
+}
+
+void Client::begin_authentication() {
+  ClientLogin& login = *login_;
+  const Config& config = shard_.config();
+  if (config.auth.method == AuthMethod::trust) {
+    if (login.known) return authenticated();
+    if (login.is_console) {
+      return fatal(wire::sqlstate::insufficient_privilege, "role " + quoted(user_) + " may not use the console", {},
+                   "Name it in console.admins or console.viewers.");
+    }
+    return fatal(wire::sqlstate::invalid_catalog_name, "database " + quoted(database_) + " does not exist");
+  }
+  phase_ = Phase::authenticating;
+  const auto entry = config.users.find(user_);
+  const SecretKind kind = entry == config.users.end() ? SecretKind::none : entry->second.kind;
+  // As PostgreSQL does: a SCRAM secret is only good for SCRAM, whatever the method says.
+  const bool md5 = config.auth.method == AuthMethod::md5 && kind != SecretKind::scram_sha_256;
+  if (!md5) return begin_scram();
+  if (RAND_bytes(reinterpret_cast<unsigned char*>(login.md5_salt.data()), 4) != 1) {
+    return fatal(wire::sqlstate::internal_error, "could not generate random MD5 salt");
+  }
+  login.wants_md5 = true;
+  std::string request;
+  wire::append_authentication_md5(request, login.md5_salt);
+  send_text(request);
+}
+
+void Client::begin_scram() {
+  ClientLogin& login = *login_;
+  const auto entry = shard_.config().users.find(user_);
+  std::optional<wire::ScramSecret> secret;
+  if (login.known && entry != shard_.config().users.end()) {
+    if (entry->second.kind == SecretKind::scram_sha_256) {
+      secret = wire::parse_scram_secret(entry->second.text.reveal());
+    } else if (entry->second.kind == SecretKind::plain) {
+      if (const auto* made = shard_.scram_secret(user_, entry->second.text.reveal())) secret = *made;
+    }
+  }
+  const auto user = secret ? wire::ScramUser::real : wire::ScramUser::mock;
+  if (!secret) secret = wire::scram_mock_secret(user_, shard_.shared().mock_secret, wire::scram_iterations_default);
+  auto nonce = wire::make_scram_nonce();
+  if (!secret || !nonce) return fatal(wire::sqlstate::internal_error, "could not generate a random nonce");
+  login.scram = std::make_unique<wire::ScramServer>(std::move(*secret), user, std::move(*nonce));
+  std::string request;
+  const std::array<std::string_view, 1> mechanisms{wire::scram_mechanism};
+  wire::append_authentication_sasl(request, mechanisms);
+  send_text(request);
+}
+
+bool Client::password_message(std::span<const std::byte> body) {
+  return login_->wants_md5 ? md5_answer(body) : scram_answer(body);
+}
+
+bool Client::md5_answer(std::span<const std::byte> body) {
+  const auto answer = wire::parse_password_message(body);
+  if (!answer) {
+    fatal(wire::sqlstate::protocol_violation, "invalid password packet size");
+    return false;
+  }
+  if (answer->empty()) {
+    fatal(wire::sqlstate::invalid_password, "empty password returned by client");
+    return false;
+  }
+  const auto entry = shard_.config().users.find(user_);
+  std::optional<std::string> secret;
+  if (login_->known && entry != shard_.config().users.end()) {
+    if (entry->second.kind == SecretKind::md5) secret = std::string{entry->second.text.reveal()};
+    if (entry->second.kind == SecretKind::plain) secret = wire::md5_secret(entry->second.text.reveal(), user_);
+  }
+  // Unknown: the same work, then the same answer.
+  const bool real = secret.has_value();
+  if (!real) secret = wire::md5_secret(shard_.shared().mock_secret, user_);
+  const auto verdict = secret ? wire::verify_md5_response(*secret, login_->md5_salt, *answer) : wire::Md5Verdict::unavailable;
+  if (verdict == wire::Md5Verdict::unavailable) {
+    fatal(wire::sqlstate::internal_error, "md5 authentication is not available: OpenSSL refuses MD5 on this machine", {},
+          "Use auth.method = \"scram-sha-256\".");
+    return false;
+  }
+  if (!real || verdict == wire::Md5Verdict::mismatch) {
+    authentication_failed();
+    return false;
+  }
+  authenticated();
+  return true;
+}
+
+bool Client::scram_answer(std::span<const std::byte> body) {
+  ClientLogin& login = *login_;
+  std::string_view data = as_text(body);
+  if (!login.sasl_chosen) {
+    const auto initial = wire::parse_sasl_initial_response(body);
+    if (!initial) {
+      fatal(wire::sqlstate::protocol_violation, "malformed SASLInitialResponse message");
+      return false;
+    }
+    if (initial->mechanism != wire::scram_mechanism || !initial->data) {
+      fatal(wire::sqlstate::protocol_violation, "client selected an invalid SASL authentication mechanism");
+      return false;
+    }
+    login.sasl_chosen = true;
+    data = *initial->data;
+  }
+  const auto reply = login.scram->receive(data);
+  std::string answer;
+  switch (reply.step) {
+    case wire::ScramServerStep::send_continue:
+      wire::append_authentication_sasl_continue(answer, reply.data);
+      send_text(answer);
+      return true;
+    case wire::ScramServerStep::succeeded:
+      wire::append_authentication_sasl_final(answer, reply.data);
+      send_text(answer);
+      authenticated();
+      return true;
+    case wire::ScramServerStep::refused:
+      authentication_failed();
+      return false;
+    case wire::ScramServerStep::malformed:
+      fatal(reply.error.sqlstate, reply.error.message, reply.error.detail);
+      return false;
+  }
+  return false;
+}
+
+void Client::authentication_failed() {
+  fatal(wire::sqlstate::invalid_password, "password authentication failed for user " + quoted(user_));
+}
+
+void Client::authenticated() {
+  std::string answer;
+  wire::append_authentication_ok(answer);
+  send_text(answer);
+  if (login_->is_console) return enter_console();
+  enter_pool();
+}
+
+void Client::enter_console() {
+  phase_ = Phase::console;
+  logged_in_ = true;
+  ring::TimerWheel::cancel(timer_);
+  const bool admin = contains(shard_.config().console.admins, user_);
+  console_ = std::make_unique<ConsoleSession>(*this, admin);
+  const std::string rest = std::move(login_->input);
+  login_.reset();
+  shard_.register_client(*this);
+  console_->welcome();
+  if (!rest.empty()) console_->received(ring::Slice::copy_of(rest));
+}
+
+void Client::enter_pool() {
+  ClientLogin& login = *login_;
+  pool_ = &shard_.pool(login.key, *login.home, login.part);
+  pool_->client_entered();
+  if (login.scram != nullptr) {
+    if (const auto keys = login.scram->keys(); keys && !pool_->settings().forced_role) pool_->remember_keys(*keys);
+  }
+  ring::TimerWheel::cancel(timer_);
+  phase_ = Phase::login_waiting;
+  requested_ = shard_.now();
+  if (pool_->defaults() != nullptr) {
+    if (const auto* canonical = pool_->canonical(overrides_)) {
+      overrides_ = *canonical;
+      defaults_ = pool_->defaults();
+      return finish_login();
+    }
+  }
+  // What the server reports, and whether it takes this client's parameters, a connection must tell.
+  login.asked = overrides_;
+  pool_->acquire(*this);
+}
+
+void Client::finish_login() {
+  if (server_ != nullptr) {
+    defaults_ = server_->defaults();
+    pool_->remember_canonical(login_->asked, overrides_);
+  }
+  shard_.register_client(*this);
+  std::string welcome;
+  for (const auto& [name, value] : *defaults_) {
+    const auto* own = find_parameter(overrides_.list(), name);
+    wire::append_parameter_status(welcome, name, own == nullptr ? value : own->value);
+  }
+  std::array<std::byte, 4> secret{};
+  for (std::size_t i = 0; i < secret.size(); ++i) secret[i] = static_cast<std::byte>(cancel_secret_ >> (24 - 8 * i));
+  wire::append_backend_key_data(welcome, cancel_pid_, secret);
+  wire::append_ready_for_query(welcome, 'I');
+  send_text(welcome);
+
+  ++pool_->stats().logins;
+  logged_in_ = true;
+  if (shard_.config().log.connections) {
+    log::info("client connected", {{"shard", shard_.index()}, {"conn", id_}, {"address", peer_.text()}, {"database", database_},
+                                   {"user", user_}});
+  }
+  const std::string rest = std::move(login_->input);
+  startup_overrides_ = overrides_;
+  login_.reset();
+  receive_options({.group = buffer_group::client, .credit = flow::client_credit});
+  phase_ = Phase::idle;
+  requested_ = shard_.now();
+  arm_timer();
+  if (server_ != nullptr) {
+    Server& server = *server_;
+    unlink();
+    server.detach();
+  }
+  if (!rest.empty() && is_open()) relay(ring::Slice::copy_of(rest));
+}
+
+}  // namespace pgring

@@ -1,0 +1,141 @@
+#include "src/session/parameters.h"
+
+#include <algorithm>
+#include <array>
+
+#include "src/base/check.h"
+#include "wire/literal.h"
+
+namespace pgring {
+namespace {
+
+char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+
+bool name_less(std::string_view a, std::string_view b) {
+  return std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end(),
+                                      [](char x, char y) { return lower(x) < lower(y); });
+}
+
+// Any total order will do; names compare without case, values exactly.
+bool list_less(const ParameterList& a, const ParameterList& b) {
+  return std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end(), [](const Parameter& x, const Parameter& y) {
+    if (name_less(x.name, y.name)) return true;
+    if (name_less(y.name, x.name)) return false;
+    return x.value < y.value;
+  });
+}
+
+}  // namespace
+
+bool same_parameter_name(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return lower(x) == lower(y); });
+}
+
+const Parameter* find_parameter(const ParameterList& list, std::string_view name) {
+  const auto at = std::lower_bound(list.begin(), list.end(), name,
+                                   [](const Parameter& entry, std::string_view wanted) { return name_less(entry.name, wanted); });
+  return at != list.end() && same_parameter_name(at->name, name) ? &*at : nullptr;
+}
+
+void put_parameter(ParameterList& list, std::string_view name, std::string_view value) {
+  const auto at = std::lower_bound(list.begin(), list.end(), name,
+                                   [](const Parameter& entry, std::string_view wanted) { return name_less(entry.name, wanted); });
+  if (at != list.end() && same_parameter_name(at->name, name)) {
+    at->value = value;
+  } else {
+    list.insert(at, {std::string{name}, std::string{value}});
+  }
+}
+
+struct Overrides::Node {
+  ParameterTable* table;
+  std::uint64_t references;
+  ParameterList list;
+};
+
+Overrides::Overrides(const Overrides& other) : node_{other.node_} {
+  if (node_ != nullptr) ++node_->references;
+}
+
+Overrides::~Overrides() {
+  if (node_ != nullptr && --node_->references == 0) node_->table->drop(node_);
+}
+
+const ParameterList& Overrides::list() const {
+  static const ParameterList none;
+  return node_ == nullptr ? none : node_->list;
+}
+
+struct ParameterTable::Less {
+  bool operator()(const Overrides::Node* node, const ParameterList& list) const { return list_less(node->list, list); }
+};
+
+ParameterTable::ParameterTable() = default;
+
+ParameterTable::~ParameterTable() { POOLER_CHECK(nodes_.empty()); }
+
+std::size_t ParameterTable::size() const { return nodes_.size(); }
+
+Overrides ParameterTable::intern(ParameterList list) {
+  if (list.empty()) return {};
+  const auto at = std::lower_bound(nodes_.begin(), nodes_.end(), list, Less{});
+  if (at != nodes_.end() && !list_less(list, (*at)->list)) {
+    ++(*at)->references;
+    return Overrides{*at};
+  }
+  auto node = std::make_unique<Overrides::Node>(Overrides::Node{this, 1, std::move(list)});
+  Overrides::Node* const raw = node.get();
+  nodes_.insert(at, node.release());
+  return Overrides{raw};
+}
+
+Overrides ParameterTable::with(const Overrides& base, std::string_view name, std::string_view value) {
+  if (const auto* present = find_parameter(base.list(), name); present != nullptr && present->value == value) return base;
+  ParameterList list = base.list();
+  put_parameter(list, name, value);
+  return intern(std::move(list));
+}
+
+void ParameterTable::drop(Overrides::Node* node) {
+  const std::unique_ptr<Overrides::Node> owned{node};
+  const auto at = std::lower_bound(nodes_.begin(), nodes_.end(), node->list, Less{});
+  POOLER_CHECK(at != nodes_.end() && *at == node);
+  nodes_.erase(at);
+}
+
+bool is_server_decided(std::string_view name) {
+  constexpr std::array<std::string_view, 5> names{"server_version", "server_encoding", "integer_datetimes", "is_superuser",
+                                                  "in_hot_standby"};
+  return std::ranges::any_of(names, [name](std::string_view known) { return same_parameter_name(known, name); });
+}
+
+std::string replay_sql(const Overrides& from, const Overrides& to) {
+  std::string sql;
+  if (from == to) return sql;
+  for (const auto& [name, value] : from.list()) {
+    if (find_parameter(to.list(), name) != nullptr) continue;
+    sql += sql.empty() ? "" : ";";
+    sql += "RESET ";
+    for (std::size_t start = 0; start <= name.size();) {
+      const std::size_t dot = std::min(name.find('.', start), name.size());
+      if (start > 0) sql += '.';
+      wire::append_quoted_identifier(sql, std::string_view{name}.substr(start, dot - start));
+      start = dot + 1;
+    }
+  }
+  bool first = true;
+  for (const auto& [name, value] : to.list()) {
+    if (const auto* present = find_parameter(from.list(), name); present != nullptr && present->value == value) continue;
+    // set_config takes a value as the startup packet does; SET would take a list apart.
+    sql += first ? (sql.empty() ? "SELECT " : ";SELECT ") : ",";
+    first = false;
+    sql += "pg_catalog.set_config(";
+    wire::append_escape_string(sql, name);
+    sql += ',';
+    wire::append_escape_string(sql, value);
+    sql += ",false)";
+  }
+  return sql;
+}
+
+}  // namespace pgring

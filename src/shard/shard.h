@@ -1,0 +1,105 @@
+// One thread: its ring, its clients, its part of every pool. Dispatches the loop's events.
+//
+// Owner:  Shared holds it; all but post() is for its own thread.
+// Life:   open() on the thread, run() until nothing is left to do after a stop.
+// Hot path: the on_… functions run once per completion.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ring/loop.h"
+#include "src/pool/pool.h"
+#include "src/server/address.h"
+#include "src/session/cancel.h"
+#include "src/session/client.h"
+#include "src/session/parameters.h"
+#include "src/shard/shared.h"
+
+namespace pgring {
+
+class Shard {
+ public:
+  Shard(Shared& shared, std::uint32_t index, std::shared_ptr<const Runtime> runtime);
+  ~Shard();
+  Shard(const Shard&) = delete;
+  Shard& operator=(const Shard&) = delete;
+
+  [[nodiscard]] std::optional<ring::SetupError> open();
+  // Takes a listening socket; tag: 1 for a Unix socket, else 0.
+  void listen(int socket, bool is_unix);
+  void run();
+
+  // From any thread.
+  void post(ring::Mailbox::Task task) { loop_.mailbox().post(std::move(task)); }
+
+  // The loop's handler.
+  void on_accepted(ring::Listener& listener, int socket);
+  void on_refused(ring::Listener& listener, int socket);
+  void on_connected(ring::Stream& stream, int error);
+  void on_received(ring::Stream& stream, ring::Slice slice);
+  void on_end(ring::Stream& stream, int error);
+  void on_send_failed(ring::Stream& stream, int error);
+  void on_sent(ring::Stream& stream);
+  void on_closed(ring::Stream& stream);
+  void on_timer(ring::Timer& timer);
+
+  // Clients.
+  void adopt_client(int socket, PeerAddress peer, std::string startup_packet);
+  [[nodiscard]] Client* find_client(std::uint32_t cancel_pid, std::uint32_t secret) const;
+  void register_client(Client& client);  // for cancels: gives it its key's pid
+  void forget_client(Client& client);
+  void cancel(std::uint32_t pid, std::uint32_t secret, CancelOrigin origin);
+  void start_cancel(Server& server, std::optional<CancelOrigin> origin);
+  void cancel_forwarded(const CancelOrigin& origin);
+
+  // A SCRAM secret for a plain password: made once per role (it costs a millisecond), with a salt that stays.
+  [[nodiscard]] const wire::ScramSecret* scram_secret(const std::string& role, std::string_view password);
+
+  // Pools.
+  [[nodiscard]] Pool& pool(const PoolKey& key, PoolHome& home, std::uint32_t part);
+  [[nodiscard]] const std::map<PoolKey, std::unique_ptr<Pool>>& pools() const { return pools_; }
+
+  // Commands, on the shard's thread.
+  void apply_life();
+  void reload(std::shared_ptr<const Runtime> runtime);
+  void stop_listening();
+
+  [[nodiscard]] ring::Loop& loop() { return loop_; }
+  [[nodiscard]] const Config& config() const { return runtime_->config; }
+  [[nodiscard]] const Runtime& runtime() const { return *runtime_; }
+  [[nodiscard]] Shared& shared() { return shared_; }
+  [[nodiscard]] ParameterTable& parameters() { return parameters_; }
+  [[nodiscard]] std::uint32_t index() const { return index_; }
+  [[nodiscard]] ring::Instant now() const { return loop_.now(); }
+  [[nodiscard]] std::uint64_t next_id() { return shared_.next_id.fetch_add(1, std::memory_order_relaxed); }
+
+  using ClientList = IntrusiveList<Client, &Client::all_hook>;
+  [[nodiscard]] const ClientList& clients() const { return clients_; }
+
+ private:
+  [[nodiscard]] bool finished() const;
+  void maintain();
+
+  Shared& shared_;
+  std::uint32_t index_;
+  std::shared_ptr<const Runtime> runtime_;
+  ring::Loop loop_;
+  ParameterTable parameters_;
+  std::vector<std::unique_ptr<ring::Listener>> listeners_;
+  std::map<PoolKey, std::unique_ptr<Pool>> pools_;
+  ClientList clients_;
+  std::vector<Client*> by_key_;          // cancel key's slot -> client
+  std::vector<std::uint32_t> free_keys_;
+  std::map<const CancelConnection*, std::unique_ptr<CancelConnection>> cancels_;
+  std::map<std::string, wire::ScramSecret, std::less<>> scram_secrets_;
+  std::map<std::uint64_t, Client*> cancelling_;
+  ring::Timer maintenance_;
+  Life life_ = Life::serving;
+};
+
+}  // namespace pgring

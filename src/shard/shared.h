@@ -1,0 +1,42 @@
+// What the shards of one process share. Written at start, at login and by commands, never per message.
+//
+// Owner:  run_pooler(), which outlives the shards. Atomics for any thread, the rest constant after start.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "src/pool/placement.h"
+#include "src/shard/client_limits.h"
+
+namespace pgring {
+
+class Shard;
+
+enum class Life : std::uint8_t {
+  serving,
+  draining,      // TERM: no new clients; ends when the last one has gone
+  finishing,     // INT: clients go when their transactions end
+  stopping,      // QUIT: now
+};
+
+struct Shared {
+  explicit Shared(std::uint32_t shard_count) : placement{shard_count} {}
+
+  Placement placement;
+  std::vector<std::unique_ptr<Shard>> shards;
+  ClientLimits clients;
+  std::atomic<Life> life{Life::serving};
+  std::atomic<std::uint64_t> next_id{1};
+  std::atomic<std::int64_t> started_at{0};  // seconds since 1970
+  std::string mock_secret;                  // unknown roles' salts come from it
+  std::function<void(Life)> ask_life;       // the console's SHUTDOWN; any thread
+  // The console's RELOAD; any thread. Calls back on the main thread with the errors, empty when applied.
+  std::function<void(std::function<void(std::string)>)> ask_reload;
+};
+
+}  // namespace pgring
