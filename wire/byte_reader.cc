@@ -36,7 +36,9 @@ std::uint32_t ByteReader::read_big_endian(std::size_t size) noexcept {
   return value;
 }
 
-std::uint8_t ByteReader::read_u8() noexcept { return static_cast<std::uint8_t>(read_big_endian(1)); }
+std::uint8_t ByteReader::read_u8() noexcept {
+  return static_cast<std::uint8_t>(read_big_endian(1));
+}
 
 std::uint16_t ByteReader::read_u16() noexcept {
   return static_cast<std::uint16_t>(read_big_endian(2));

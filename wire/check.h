@@ -22,8 +22,8 @@ namespace wire {
 }  // namespace wire
 
 // WIRE_CHECK(condition, values…): the values are integers, printed when the condition is false.
-#define WIRE_CHECK(condition, ...)                                                       \
-  ((condition) ? static_cast<void>(0)                                                    \
+#define WIRE_CHECK(condition, ...)    \
+  ((condition) ? static_cast<void>(0) \
                : ::wire::check_failed(__FILE__, __LINE__, #condition, {__VA_ARGS__}))
 
 #endif  // WIRE_CHECK_H_

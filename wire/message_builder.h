@@ -76,7 +76,8 @@ void append_authentication_md5(std::string& out, std::span<const std::byte, 4> s
 void append_authentication_sasl(std::string& out, std::span<const std::string_view> mechanisms);
 void append_authentication_sasl_continue(std::string& out, std::string_view data);
 void append_authentication_sasl_final(std::string& out, std::string_view data);
-void append_backend_key_data(std::string& out, std::uint32_t pid, std::span<const std::byte> secret);
+void append_backend_key_data(std::string& out, std::uint32_t pid,
+                             std::span<const std::byte> secret);
 // The newest minor of protocol 3 that is spoken here; of `options` the names are sent.
 void append_negotiate_protocol_version(std::string& out, std::uint16_t minor,
                                        std::span<const NameValue> options);

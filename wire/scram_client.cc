@@ -10,10 +10,10 @@
 namespace wire {
 namespace {
 
-constexpr ScramError unexpected_message = {sqlstate::protocol_violation,
-                                           "unexpected SCRAM message of the server", {}};
-constexpr ScramError crypto_failed = {sqlstate::internal_error,
-                                      "OpenSSL could not compute SCRAM-SHA-256", {}};
+constexpr ScramError unexpected_message = {
+    sqlstate::protocol_violation, "unexpected SCRAM message of the server", {}};
+constexpr ScramError crypto_failed = {
+    sqlstate::internal_error, "OpenSSL could not compute SCRAM-SHA-256", {}};
 
 }  // namespace
 

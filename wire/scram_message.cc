@@ -89,8 +89,9 @@ std::optional<ScramError> read_gs2_header(std::string_view& rest, ScramClientFir
       message.channel_binding = "eSws";  // "y,,"
       break;
     case 'p':
-      return malformed("The client selected SCRAM-SHA-256 without channel binding, but the SCRAM "
-                       "message includes channel binding data.");
+      return malformed(
+          "The client selected SCRAM-SHA-256 without channel binding, but the SCRAM "
+          "message includes channel binding data.");
     default:
       return malformed("Unexpected channel-binding flag.");
   }
@@ -124,8 +125,8 @@ ScramParsed<ScramClientFirst> parse_scram_client_first(std::string_view text) {
   const std::optional<std::string_view> nonce = reader.read('r');
   if (!nonce) return failed<Message>(malformed("Attribute \"r\" expected."));
   if (!is_nonce(*nonce)) {
-    return failed<Message>({sqlstate::protocol_violation,
-                            "non-printable characters in SCRAM nonce", {}});
+    return failed<Message>(
+        {sqlstate::protocol_violation, "non-printable characters in SCRAM nonce", {}});
   }
   if (!reader.skip_rest()) return failed<Message>(malformed("Attribute expected."));
   message.nonce = *nonce;
@@ -180,8 +181,7 @@ ScramParsed<ScramServerFirst> parse_scram_server_first(std::string_view text) {
   if (error == std::errc::invalid_argument || at != end) {
     return failed<Message>(malformed("Bad iteration count."));
   }
-  if (error != std::errc{} || message.iterations < 1 ||
-      message.iterations > scram_iterations_max) {
+  if (error != std::errc{} || message.iterations < 1 || message.iterations > scram_iterations_max) {
     return failed<Message>({sqlstate::protocol_violation,
                             "SCRAM iteration count of the server is out of bounds",
                             "It must be between 1 and 1000000."});

@@ -25,7 +25,7 @@ struct ScramError {
 };
 
 struct ScramClientFirst {
-  std::string_view bare;         // from n= on: what is signed
+  std::string_view bare;  // from n= on: what is signed
   std::string_view nonce;
   std::string_view channel_binding;  // what client-final must repeat, in base64
 };

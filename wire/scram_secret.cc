@@ -49,9 +49,8 @@ std::optional<std::string> random_bytes(std::size_t size) {
 std::optional<ScramKey> scram_hmac(std::string_view key, std::string_view text) {
   ScramKey result;
   if (!fits_int(key.size())) return std::nullopt;
-  const unsigned char* done =
-      HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), unsigned_data(text),
-           text.size(), result.data(), nullptr);
+  const unsigned char* done = HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
+                                   unsigned_data(text), text.size(), result.data(), nullptr);
   if (done == nullptr) return std::nullopt;
   return result;
 }
@@ -133,10 +132,10 @@ std::optional<ScramKeys> scram_keys_from_password(std::string_view password, std
   if (iterations < 1 || iterations > scram_iterations_max) return std::nullopt;
   if (salt.empty() || !fits_int(salt.size()) || !fits_int(password.size())) return std::nullopt;
   ScramKey salted_password;
-  const int done = PKCS5_PBKDF2_HMAC(
-      password.data(), static_cast<int>(password.size()), unsigned_data(salt),
-      static_cast<int>(salt.size()), static_cast<int>(iterations), EVP_sha256(),
-      static_cast<int>(salted_password.size()), salted_password.data());
+  const int done =
+      PKCS5_PBKDF2_HMAC(password.data(), static_cast<int>(password.size()), unsigned_data(salt),
+                        static_cast<int>(salt.size()), static_cast<int>(iterations), EVP_sha256(),
+                        static_cast<int>(salted_password.size()), salted_password.data());
   if (done != 1) return std::nullopt;
   const std::optional<ScramKey> client_key = scram_hmac(salted_password, "Client Key");
   const std::optional<ScramKey> server_key = scram_hmac(salted_password, "Server Key");

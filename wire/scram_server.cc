@@ -63,7 +63,8 @@ ScramServerReply ScramServer::receive_client_final(std::string_view text) {
   const ScramClientFinal& message = parsed.message;
   if (message.channel_binding != channel_binding_) {
     return fail({sqlstate::protocol_violation,
-                 "unexpected SCRAM channel-binding attribute in client-final-message", {}});
+                 "unexpected SCRAM channel-binding attribute in client-final-message",
+                 {}});
   }
   if (message.nonce != nonce_) {
     return fail({sqlstate::protocol_violation, "invalid SCRAM response", "Nonce does not match."});

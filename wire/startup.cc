@@ -111,9 +111,7 @@ std::optional<std::string_view> StartupMessage::find(std::string_view name) cons
   return std::nullopt;
 }
 
-std::string_view StartupMessage::user() const {
-  return find("user").value_or(std::string_view{});
-}
+std::string_view StartupMessage::user() const { return find("user").value_or(std::string_view{}); }
 
 std::string_view StartupMessage::database() const {
   const std::string_view database = find("database").value_or(std::string_view{});

@@ -56,8 +56,8 @@ struct CancelRequest {
 
 struct StartupMessage {
   std::uint32_t protocol_major = 0;
-  std::uint32_t protocol_minor = 0;  // may be newer than ours: answer NegotiateProtocolVersion
-  std::vector<NameValue> parameters;        // in the order sent, user and database included
+  std::uint32_t protocol_minor = 0;   // may be newer than ours: answer NegotiateProtocolVersion
+  std::vector<NameValue> parameters;  // in the order sent, user and database included
   std::vector<NameValue> protocol_options;  // named _pq_.…; we know none: negotiate them away
 
   // The last value given, as PostgreSQL takes it.
