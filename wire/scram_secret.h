@@ -41,7 +41,8 @@ struct ScramKeys {
 [[nodiscard]] std::optional<ScramSecret> parse_scram_secret(std::string_view text);
 [[nodiscard]] std::string format_scram_secret(const ScramSecret& secret);
 
-// Costs about 0.3 µs per iteration: 1 ms and more. Not for a loop that others wait on.
+// Costs 0.31 µs per iteration (1.3 ms for 4096, one core, OpenSSL 3.0): not for a shard's loop in
+// number. Make the secret of a plain password once, when it is read.
 [[nodiscard]] std::optional<ScramKeys> scram_keys_from_password(std::string_view password,
                                                                 std::string_view salt,
                                                                 std::uint32_t iterations);

@@ -7,9 +7,9 @@
 // Owner:  the login of one client.
 // Life:   one login; holds the client's ClientKey afterwards, so that pgring can log in to
 //         PostgreSQL as that role without knowing the password (pass-through). Wiped at the end.
-// Errors: `malformed` is a broken client (08P01, 0A000), `refused` a wrong password: 28P01 with
-//         PostgreSQL's text, whether the user exists or not. For a user that does not exist the
-//         same steps are done with a mock secret and end in `refused`.
+// Errors: `malformed` is a broken client (08P01, 0A000), `refused` a wrong password (28P01; the
+//         caller adds `for user "…"` as PostgreSQL does). For a user that does not exist the same
+//         steps are done with a mock secret and end in `refused`.
 // Source: RFC 5802 section 3 and 7; PostgreSQL src/backend/libpq/auth-scram.c.
 #ifndef WIRE_SCRAM_SERVER_H_
 #define WIRE_SCRAM_SERVER_H_
