@@ -196,6 +196,13 @@ void Pool::close_all(std::string_view reason) {
   for (Server* server = all_.front(); server != nullptr; server = ServerList::next(*server)) server->must_close(reason);
 }
 
+void Pool::stop() {
+  for (Server* server = all_.front(); server != nullptr; server = ServerList::next(*server)) {
+    if (server->idle_hook.linked()) idle_.erase(*server);
+    server->stop();
+  }
+}
+
 void Pool::pause() {
   paused_ = true;
   close_all("pool is paused");

@@ -81,6 +81,7 @@ class Pool {
   void pause();
   void resume();
   void close_all(std::string_view reason);  // idle ones now, others when released
+  void stop();  // all of them, at once
   [[nodiscard]] bool drained() const { return all_.empty(); }
 
   // The defaults a login reported; the same object as before where they are equal.
@@ -136,6 +137,7 @@ class Pool {
   Defaults defaults_;
   std::vector<std::pair<Overrides, Overrides>> canonical_;
   std::optional<wire::ScramKeys> keys_;
+  mutable std::unique_ptr<StoredSecret> database_secret_;  // the database's own, classified once
   std::optional<wire::ParsedError> last_failure_;  // of the latest attempt to open
   ring::Instant retry_at_{};
   PoolStats stats_;

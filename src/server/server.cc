@@ -27,7 +27,9 @@ Server::Server(Shard& shard, Pool& pool)
   created_ = used_ = shard.now();
 }
 
-Server::~Server() = default;
+Server::~Server() {
+  if (cancel_waiting_) shard_.cancel_forwarded(*cancel_waiting_);
+}
 
 void Server::connect() {
   const auto& addresses = shard_.runtime().addresses;
@@ -140,6 +142,8 @@ void Server::own_finished() {
 
 void Server::replay_finished() {
   Client* const client = client_;
+  const auto cancel = std::exchange(cancel_waiting_, std::nullopt);
+  if (cancel && (own_failed_ || client == nullptr)) shard_.cancel_forwarded(*cancel);
   if (own_failed_) {
     // Nothing was set: one failing statement undoes all of them. The query must not run in another state
     // than its client asked for.
@@ -155,6 +159,18 @@ void Server::replay_finished() {
   }
   client->parameters_canonical(overrides_);
   client->server_usable();
+  if (!cancel) return;
+  if (client_ == client && !queue_.empty()) {
+    shard_.start_cancel(*this, cancel);
+  } else {
+    shard_.cancel_forwarded(*cancel);
+  }
+}
+
+void Server::cancel_when_usable(const CancelOrigin& origin) {
+  // The newest stands for all: they mean the same query.
+  if (cancel_waiting_) shard_.cancel_forwarded(*cancel_waiting_);
+  cancel_waiting_ = origin;
 }
 
 void Server::copy_end_sent() {
@@ -230,6 +246,13 @@ void Server::discard(std::string_view reason) {
   phase_ = Phase::closing;
   finish();
   if (!is_idle()) shard_.loop().timers().set(timer_, shard_.now() + closing_limit);
+}
+
+void Server::stop() {
+  if (phase_ == Phase::closing && !is_open()) return close();
+  phase_ = Phase::closing;
+  ring::TimerWheel::cancel(timer_);
+  close();
 }
 
 void Server::send_text(std::string_view messages) { send(ring::Slice::copy_of(messages)); }

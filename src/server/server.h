@@ -19,6 +19,7 @@
 #include "ring/timer_wheel.h"
 #include "src/base/intrusive_list.h"
 #include "src/server/request_queue.h"
+#include "src/session/cancel.h"
 #include "src/session/parameters.h"
 #include "wire/authentication.h"
 #include "wire/error_response.h"
@@ -73,6 +74,7 @@ class Server final : public ring::Stream {
   [[nodiscard]] Own own() const { return own_; }
 
   // Cancels on their way to this connection: it is not released before they are over.
+  void cancel_when_usable(const CancelOrigin& origin);
   void cancel_started() { ++cancels_; }
   void cancel_ended();
   [[nodiscard]] std::uint32_t cancels() const { return cancels_; }
@@ -81,6 +83,7 @@ class Server final : public ring::Stream {
   void retire(std::string_view reason);
   // At once, or after cancelling what runs.
   void discard(std::string_view reason);
+  void stop();
 
   [[nodiscard]] bool is_idle_ready() const {
     return phase_ == Phase::ready && client_ == nullptr && queue_.empty() && status_ == 'I' && cancels_ == 0;
@@ -99,6 +102,7 @@ class Server final : public ring::Stream {
   [[nodiscard]] std::string_view state_name() const;
   void must_close(std::string_view reason) { close_reason_ = reason; }
   [[nodiscard]] bool is_to_close() const { return !close_reason_.empty(); }
+  [[nodiscard]] std::string_view close_reason() const { return close_reason_; }
 
   ListHook<Server> idle_hook;  // in the pool's idle list
   ListHook<Server> all_hook;   // in the pool's list of all
@@ -161,6 +165,7 @@ class Server final : public ring::Stream {
   std::string_view close_reason_;  // not empty: close instead of releasing; static text
   std::uint32_t backend_pid_ = 0;
   std::string cancel_secret_;
+  std::optional<CancelOrigin> cancel_waiting_;  // until the replay under way is over
   ring::Timer timer_;
   ring::Instant created_{};
   ring::Instant used_{};

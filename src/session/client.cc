@@ -77,6 +77,11 @@ void Client::sent() {
   }
 }
 
+void Client::wait_begun() {
+  if (phase_ != Phase::login_waiting) phase_ = Phase::waiting;
+  waiting_noticed_ = false;
+}
+
 void Client::server_usable() {
   usable_ = true;
   if (phase_ == Phase::login_waiting) {

@@ -61,6 +61,7 @@ class Client final : public ring::Stream {
 
   // The pool's and the server connection's.
   void linked_to(Server& server) { server_ = &server; }
+  void wait_begun();
   void server_usable();  // the link is ready for this client's messages
   void unlink();         // the server connection is free of this client
   void server_refused(const wire::ParsedError& error);  // no server connection can be had
@@ -97,6 +98,11 @@ class Client final : public ring::Stream {
   [[nodiscard]] ring::Instant requested_at() const { return requested_; }
   [[nodiscard]] std::uint32_t cancel_pid() const { return cancel_pid_; }
   [[nodiscard]] std::uint32_t cancel_secret() const { return cancel_secret_; }
+  void set_cancel_key(std::uint32_t pid, std::uint32_t secret) {
+    cancel_pid_ = pid;
+    cancel_secret_ = secret;
+  }
+  [[nodiscard]] bool counted() const { return counted_; }
   [[nodiscard]] std::uint64_t id() const { return id_; }
   [[nodiscard]] std::string_view state_name() const;
   [[nodiscard]] Shard& shard() const { return shard_; }

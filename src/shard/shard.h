@@ -30,8 +30,8 @@ class Shard {
   Shard& operator=(const Shard&) = delete;
 
   [[nodiscard]] std::optional<ring::SetupError> open();
-  // Takes a listening socket; tag: 1 for a Unix socket, else 0.
-  void listen(int socket, bool is_unix);
+  // Takes a listening socket.
+  void listen(int socket);
   void run();
 
   // From any thread.
@@ -49,13 +49,17 @@ class Shard {
   void on_timer(ring::Timer& timer);
 
   // Clients.
+  void hand_over(Client& client, std::uint32_t shard, std::string input);
   void adopt_client(int socket, PeerAddress peer, std::string startup_packet);
   [[nodiscard]] Client* find_client(std::uint32_t cancel_pid, std::uint32_t secret) const;
   void register_client(Client& client);  // for cancels: gives it its key's pid
   void forget_client(Client& client);
+  // A client carried a CancelRequest: to the shard it names, and back when it is over.
+  void cancel_asked(Client& client, std::uint32_t shard, std::uint32_t pid, std::uint32_t secret);
   void cancel(std::uint32_t pid, std::uint32_t secret, CancelOrigin origin);
   void start_cancel(Server& server, std::optional<CancelOrigin> origin);
   void cancel_forwarded(const CancelOrigin& origin);
+  void forget_server(const Server& server);
 
   // A SCRAM secret for a plain password: made once per role (it costs a millisecond), with a salt that stays.
   [[nodiscard]] const wire::ScramSecret* scram_secret(const std::string& role, std::string_view password);
@@ -84,6 +88,7 @@ class Shard {
  private:
   [[nodiscard]] bool finished() const;
   void maintain();
+  void maintain_life();
 
   Shared& shared_;
   std::uint32_t index_;
@@ -93,6 +98,8 @@ class Shard {
   std::vector<std::unique_ptr<ring::Listener>> listeners_;
   std::map<PoolKey, std::unique_ptr<Pool>> pools_;
   ClientList clients_;
+  std::vector<std::unique_ptr<Client>> retired_;  // handed over in this turn; destroyed at its end
+  std::map<const Client*, std::unique_ptr<Client>> owned_;
   std::vector<Client*> by_key_;          // cancel key's slot -> client
   std::vector<std::uint32_t> free_keys_;
   std::map<const CancelConnection*, std::unique_ptr<CancelConnection>> cancels_;

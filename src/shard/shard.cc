@@ -1,0 +1,315 @@
+#include "src/shard/shard.h"
+
+#include <openssl/rand.h>
+
+#include <algorithm>
+
+#include "src/config/config_names.h"
+#include "src/log/log.h"
+#include "src/server/server.h"
+#include "src/shard/roles.h"
+#include "wire/limits.h"
+#include "wire/message_builder.h"
+#include "wire/sqlstate.h"
+
+namespace pgring {
+namespace {
+
+constexpr ring::Duration maintenance_interval = std::chrono::seconds{1};
+
+ring::Capabilities allowed_capabilities(const RingConfig& config) {
+  auto allowed = ring::Capabilities::all();
+  for (const auto feature : config.disable) (void)allowed.set(name_of(feature), false);
+  return allowed;
+}
+
+}  // namespace
+
+Shard::Shard(Shared& shared, std::uint32_t index, std::shared_ptr<const Runtime> runtime)
+    : shared_{shared}, index_{index}, runtime_{std::move(runtime)} {}
+
+Shard::~Shard() = default;
+
+std::optional<ring::SetupError> Shard::open() {
+  const auto& ring = runtime_->config.ring;
+  ring::LoopOptions options;
+  options.kernel.allowed = allowed_capabilities(ring);
+  options.groups = {
+      {.id = buffer_group::client, .size = static_cast<std::uint32_t>(ring.client_buffer_size.bytes), .count_min = 64, .count_max = 16384},
+      {.id = buffer_group::server, .size = static_cast<std::uint32_t>(ring.server_buffer_size.bytes), .count_min = 32, .count_max = 4096},
+  };
+  if (auto error = loop_.open(options)) return error;
+  maintenance_.owner = this;
+  maintenance_.kind = timer_kind::maintenance;
+  log::info("shard started", {{"shard", index_}, {"capabilities", loop_.kernel().capabilities().describe()}});
+  return std::nullopt;
+}
+
+void Shard::listen(int socket) {
+  listeners_.push_back(std::make_unique<ring::Listener>(loop_));
+  listeners_.back()->start(socket, 0);
+}
+
+void Shard::run() {
+  while (!finished()) {
+    loop_.turn(*this);
+    retired_.clear();
+    if (life_ != Life::serving) maintain_life();
+  }
+}
+
+bool Shard::finished() const {
+  if (life_ == Life::serving) return false;
+  const bool listening = std::ranges::any_of(listeners_, [](const auto& listener) { return listener->running(); });
+  const bool open = std::ranges::any_of(pools_, [](const auto& entry) { return !entry.second->drained(); });
+  return !listening && !open && clients_.empty() && cancels_.empty();
+}
+
+// The loop's events.
+
+void Shard::on_accepted(ring::Listener&, int socket) {
+  auto owned = std::make_unique<Client>(*this, PeerAddress::of_peer(socket));
+  Client& client = *owned;
+  owned_.emplace(&client, std::move(owned));
+  clients_.push_back(client);
+  client.start(socket);
+}
+
+void Shard::on_refused(ring::Listener&, int socket) {
+  std::string message;
+  wire::append_error_response(message, {.severity = "FATAL", .sqlstate = wire::sqlstate::insufficient_resources,
+                                        .message = "pgring has no file descriptors left", .detail = {},
+                                        .hint = "Raise LimitNOFILE= in the unit, or lower listen.max_clients."});
+  // Best effort on a socket that is closed at once; it has room for this much.
+  (void)::send(socket, message.data(), message.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  log::error("connection refused: no file descriptors left", {{"shard", index_}});
+}
+
+void Shard::on_connected(ring::Stream& stream, int error) {
+  if (stream.role() == stream_role::server) return static_cast<Server&>(stream).connected(error);
+  static_cast<CancelConnection&>(stream).connected(error);
+}
+
+void Shard::on_received(ring::Stream& stream, ring::Slice slice) {
+  if (stream.role() == stream_role::client) return static_cast<Client&>(stream).received(std::move(slice));
+  if (stream.role() == stream_role::server) return static_cast<Server&>(stream).received(std::move(slice));
+}
+
+void Shard::on_end(ring::Stream& stream, int error) {
+  if (stream.role() == stream_role::client) return static_cast<Client&>(stream).ended(error);
+  if (stream.role() == stream_role::server) return static_cast<Server&>(stream).ended(error);
+  static_cast<CancelConnection&>(stream).ended();
+}
+
+void Shard::on_send_failed(ring::Stream& stream, int error) {
+  if (stream.role() == stream_role::client) return static_cast<Client&>(stream).send_failed(error);
+  if (stream.role() == stream_role::server) return static_cast<Server&>(stream).send_failed(error);
+  static_cast<CancelConnection&>(stream).ended();
+}
+
+void Shard::on_sent(ring::Stream& stream) {
+  if (stream.role() == stream_role::client) return static_cast<Client&>(stream).sent();
+  if (stream.role() == stream_role::server) return static_cast<Server&>(stream).sent();
+}
+
+void Shard::on_closed(ring::Stream& stream) {
+  if (stream.role() == stream_role::client) {
+    auto& client = static_cast<Client&>(stream);
+    forget_client(client);
+    owned_.erase(&client);
+  } else if (stream.role() == stream_role::server) {
+    auto& server = static_cast<Server&>(stream);
+    server.pool().server_closed(server);
+  } else {
+    auto& cancel = static_cast<CancelConnection&>(stream);
+    cancel.closed();
+    cancels_.erase(&cancel);
+  }
+}
+
+void Shard::on_timer(ring::Timer& timer) {
+  switch (timer.kind) {
+    case timer_kind::client:
+      return static_cast<Client*>(timer.owner)->timer_due();
+    case timer_kind::server:
+      return static_cast<Server*>(timer.owner)->timer_due();
+    case timer_kind::cancel:
+      return static_cast<CancelConnection*>(timer.owner)->timer_due();
+    case timer_kind::pool_waiters:
+      return static_cast<Pool*>(timer.owner)->waiters_due();
+    case timer_kind::maintenance:
+      return maintain();
+    default:
+      return;
+  }
+}
+
+// Clients.
+
+void Shard::hand_over(Client& client, std::uint32_t shard, std::string input) {
+  const int socket = client.release();
+  const PeerAddress peer = client.peer();
+  clients_.erase(client);
+  const auto at = owned_.find(&client);
+  // Its own code is still running.
+  retired_.push_back(std::move(at->second));
+  owned_.erase(at);
+  Shard& target = *shared_.shards[shard];
+  target.post([&target, socket, peer, packet = std::move(input)]() mutable { target.adopt_client(socket, peer, std::move(packet)); });
+}
+
+void Shard::adopt_client(int socket, PeerAddress peer, std::string startup_packet) {
+  auto owned = std::make_unique<Client>(*this, peer);
+  Client& client = *owned;
+  owned_.emplace(&client, std::move(owned));
+  clients_.push_back(client);
+  client.adopt(socket, std::move(startup_packet));
+}
+
+void Shard::register_client(Client& client) {
+  if (free_keys_.empty()) {
+    POOLER_CHECK(by_key_.size() < cancel_key::slots_max);
+    free_keys_.push_back(static_cast<std::uint32_t>(by_key_.size()));
+    by_key_.push_back(nullptr);
+  }
+  const std::uint32_t slot = free_keys_.back();
+  free_keys_.pop_back();
+  by_key_[slot] = &client;
+  std::uint32_t secret = 0;
+  POOLER_CHECK(RAND_bytes(reinterpret_cast<unsigned char*>(&secret), sizeof secret) == 1);
+  client.set_cancel_key(cancel_key::pid(index_, slot), secret);
+}
+
+void Shard::forget_client(Client& client) {
+  clients_.erase(client);
+  cancelling_.erase(client.id());
+  if (client.cancel_pid() != 0) {
+    const std::uint32_t slot = cancel_key::slot(client.cancel_pid());
+    by_key_[slot] = nullptr;
+    free_keys_.push_back(slot);
+  }
+  if (client.pool() != nullptr) client.pool()->client_left();
+  if (client.counted()) shared_.clients.leave(client.database(), client.user());
+}
+
+Client* Shard::find_client(std::uint32_t cancel_pid, std::uint32_t secret) const {
+  const std::uint32_t slot = cancel_key::slot(cancel_pid);
+  Client* const client = slot < by_key_.size() ? by_key_[slot] : nullptr;
+  return client != nullptr && client->cancel_pid() == cancel_pid && client->cancel_secret() == secret ? client : nullptr;
+}
+
+void Shard::cancel_asked(Client& client, std::uint32_t shard, std::uint32_t pid, std::uint32_t secret) {
+  cancelling_.emplace(client.id(), &client);
+  Shard& target = *shared_.shards[shard];
+  target.post([&target, pid, secret, origin = CancelOrigin{index_, client.id()}] { target.cancel(pid, secret, origin); });
+}
+
+void Shard::cancel(std::uint32_t pid, std::uint32_t secret, CancelOrigin origin) {
+  Client* const client = find_client(pid, secret);
+  Server* const server = client == nullptr ? nullptr : client->server();
+  // Nobody, or nothing of this client's runs: the request has nothing to do, and looks the same from outside.
+  if (server == nullptr || server->queue().empty()) return cancel_forwarded(origin);
+  // While a replay is under way the query it waits for is not sent yet.
+  if (server->own() != Server::Own::none) return server->cancel_when_usable(origin);
+  start_cancel(*server, origin);
+}
+
+void Shard::start_cancel(Server& server, std::optional<CancelOrigin> origin) {
+  const auto& addresses = runtime_->addresses;
+  const auto found = addresses.find(server.pool().settings().server);
+  if (server.cancel_secret().empty() || found == addresses.end() || found->second.empty()) {
+    if (origin) cancel_forwarded(*origin);
+    return;
+  }
+  auto owned = std::make_unique<CancelConnection>(*this, server, origin);
+  CancelConnection& cancel = *owned;
+  if (!cancel.start(found->second.front(), config().timeouts.cancel_wait)) {
+    log::warning("cancel request could not be sent: no socket", {{"shard", index_}});
+    if (origin) cancel_forwarded(*origin);
+    return;
+  }
+  cancels_.emplace(&cancel, std::move(owned));
+}
+
+void Shard::cancel_forwarded(const CancelOrigin& origin) {
+  Shard& asker = *shared_.shards[origin.shard];
+  asker.post([&asker, id = origin.client_id] {
+    if (const auto at = asker.cancelling_.find(id); at != asker.cancelling_.end()) at->second->disconnect("cancel request done");
+  });
+}
+
+void Shard::forget_server(const Server& server) {
+  for (const auto& [cancel, owned] : cancels_) {
+    if (owned->server() == &server) owned->forget_server();
+  }
+}
+
+const wire::ScramSecret* Shard::scram_secret(const std::string& role, std::string_view password) {
+  auto at = scram_secrets_.find(role);
+  if (at == scram_secrets_.end()) {
+    // The salt of a role that does not exist is made the same way, so the two cannot be told apart.
+    const auto mock = wire::scram_mock_secret(role, shared_.mock_secret, wire::scram_iterations_default);
+    if (!mock) return nullptr;
+    auto secret = wire::scram_secret_from_password(password, mock->salt, mock->iterations);
+    if (!secret) return nullptr;
+    at = scram_secrets_.emplace(role, std::move(*secret)).first;
+  }
+  return &at->second;
+}
+
+// Pools.
+
+Pool& Shard::pool(const PoolKey& key, PoolHome& home, std::uint32_t part) {
+  auto& pool = pools_[key];
+  if (pool == nullptr) {
+    pool = std::make_unique<Pool>(*this, key, home, part);
+    if (!maintenance_.pending()) loop_.timers().set(maintenance_, now() + maintenance_interval);
+  }
+  return *pool;
+}
+
+void Shard::maintain() {
+  for (const auto& [key, pool] : pools_) pool->maintain();
+  loop_.timers().set(maintenance_, now() + maintenance_interval);
+}
+
+// Commands.
+
+void Shard::stop_listening() {
+  for (const auto& listener : listeners_) listener->stop();
+}
+
+void Shard::apply_life() {
+  life_ = shared_.life.load(std::memory_order_relaxed);
+  if (life_ == Life::serving) return;
+  stop_listening();
+  for (Client* client = clients_.front(); client != nullptr;) {
+    Client* const next = ClientList::next(*client);
+    if (life_ == Life::stopping) {
+      client->fatal(wire::sqlstate::admin_shutdown, "terminating connection due to administrator command");
+      client->disconnect("shutdown");
+    } else if (life_ == Life::finishing) {
+      client->close_when_idle();
+    }
+    client = next;
+  }
+}
+
+void Shard::maintain_life() {
+  const bool pools_are_idle = clients_.empty();
+  for (const auto& [key, pool] : pools_) {
+    if (life_ == Life::stopping) {
+      pool->stop();
+    } else if (pools_are_idle || life_ == Life::finishing) {
+      pool->close_all("pgring is shutting down");
+    }
+  }
+}
+
+void Shard::reload(std::shared_ptr<const Runtime> runtime) {
+  runtime_ = std::move(runtime);
+  scram_secrets_.clear();
+  for (const auto& [key, pool] : pools_) pool->configure(runtime_->config);
+}
+
+}  // namespace pgring
