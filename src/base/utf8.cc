@@ -1,0 +1,30 @@
+#include "src/base/utf8.h"
+
+namespace pgring {
+namespace {
+
+bool in_range(char c, unsigned char low, unsigned char high) {
+  const auto byte = static_cast<unsigned char>(c);
+  return byte >= low && byte <= high;
+}
+
+}  // namespace
+
+std::size_t utf8_length(std::string_view text) {
+  if (text.empty()) return 0;
+  const auto first = static_cast<unsigned char>(text[0]);
+  if (first < 0x80) return 1;
+  if (first < 0xC2 || first > 0xF4) return 0;
+  const std::size_t length = first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
+  if (text.size() < length) return 0;
+  // The second byte's range shuts out overlong forms, surrogates and what lies above U+10FFFF.
+  const unsigned char low = first == 0xE0 ? 0xA0 : first == 0xF0 ? 0x90 : 0x80;
+  const unsigned char high = first == 0xED ? 0x9F : first == 0xF4 ? 0x8F : 0xBF;
+  if (!in_range(text[1], low, high)) return 0;
+  for (std::size_t i = 2; i < length; ++i) {
+    if (!in_range(text[i], 0x80, 0xBF)) return 0;
+  }
+  return length;
+}
+
+}  // namespace pgring

@@ -1,0 +1,5 @@
+#include "src/base/version.h"
+
+namespace pgring {
+std::string_view version() { return PGRING_VERSION; }
+}  // namespace pgring

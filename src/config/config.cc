@@ -1,0 +1,39 @@
+#include "src/config/config.h"
+
+#include <fmt/format.h>
+
+namespace pgring {
+
+bool is_console_database(std::string_view name) { return name == "pgring" || name == "pgbouncer"; }
+
+const DatabaseConfig* find_database(const Config& config, std::string_view name) {
+  // A client that asks for a database called "*" means no entry of its own.
+  const auto own = name == "*" ? config.databases.end() : config.databases.find(name);
+  if (own != config.databases.end()) return &own->second;
+  const auto any = config.databases.find(std::string_view("*"));
+  return any == config.databases.end() ? nullptr : &any->second;
+}
+
+std::string_view database_name_on_server(const DatabaseConfig& database, std::string_view name) {
+  return database.dbname.empty() ? name : std::string_view(database.dbname);
+}
+
+PoolMode effective_pool_mode(const Config& config, const DatabaseConfig& database,
+                             std::string_view role) {
+  const auto entry = config.roles.find(role);
+  const bool has_own = entry != config.roles.end() && entry->second.pool_mode.has_value();
+  return has_own ? *entry->second.pool_mode : database.pool_mode;
+}
+
+std::uint32_t effective_pool_size(const Config& config, const DatabaseConfig& database,
+                                  std::string_view role) {
+  const auto entry = config.roles.find(role);
+  const bool has_own = entry != config.roles.end() && entry->second.pool_size.has_value();
+  return has_own ? *entry->second.pool_size : database.pool_size;
+}
+
+std::string unix_socket_path(std::string_view dir, std::uint32_t port) {
+  return fmt::format("{}/.s.PGSQL.{}", dir, port);
+}
+
+}  // namespace pgring

@@ -1,0 +1,163 @@
+// The configuration: one snapshot of everything pgring.toml and the userlist say.
+//
+// What:   plain structs with PgBouncer-compatible defaults; the keys' names, ranges and meanings are
+//         in config_keys.cc, which is also what docs/config.md and SHOW CONFIG are checked against.
+// Owner:  whoever loaded it; move-only because it holds secrets. Read-only once loaded, so any
+//         thread may read it.
+// Life:   a reload makes a new snapshot; views into an old one die with it.
+// Units:  durations in milliseconds, zero = off; sizes in bytes; Limit nullopt = unlimited.
+// Errors: none here; load_config() reports them (config_load.h).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "src/auth/stored_secret.h"
+#include "src/base/secret.h"
+#include "src/base/units.h"
+
+namespace pgring {
+
+enum class PoolMode : std::uint8_t { session, transaction, statement };
+enum class AuthMethod : std::uint8_t { trust, md5, scram_sha_256 };
+enum class LogLevel : std::uint8_t { debug, info, warning, error };
+enum class LogFormat : std::uint8_t { text, json };
+enum class RingFeature : std::uint8_t {
+  min_wait,
+  credit_receive,
+  multishot_receive,
+  send_vectorized,
+  message_ring,
+};
+
+using Limit = std::optional<std::uint32_t>;  // nullopt: unlimited
+
+inline constexpr std::uint32_t shard_count_max = 256;
+
+struct FileMode {
+  std::uint32_t bits = 0;  // as chmod(2)
+  friend constexpr bool operator==(FileMode, FileMode) = default;
+};
+
+struct ListenConfig {
+  std::vector<std::string> address{"127.0.0.1"};  // "*": every address of the host
+  std::uint32_t port = 6432;
+  std::string unix_socket_dir = "/run/pgring";  // "": no Unix socket
+  FileMode unix_socket_mode{0777};
+  std::uint32_t backlog = 4096;
+  std::uint32_t max_clients = 10'000;
+};
+
+struct ShardsConfig {
+  std::optional<std::uint32_t> count;  // nullopt: one per usable core
+  bool pin = true;
+};
+
+struct RingConfig {
+  std::vector<RingFeature> disable;
+  ByteSize client_buffer_size{4 * 1024};
+  ByteSize server_buffer_size{32 * 1024};
+};
+
+struct ServerConfig {
+  std::string host = "/run/postgresql";  // '/…': a directory with a Unix socket
+  std::uint32_t port = 5432;
+};
+
+struct DatabaseConfig {
+  std::string server = "main";
+  std::string dbname;  // as connected to; see database_name_on_server()
+  std::string user;    // "": the client's role
+  Secret password;     // of `user`
+  PoolMode pool_mode = PoolMode::transaction;
+  std::uint32_t pool_size = 20;  // per role
+  std::uint32_t min_pool_size = 0;
+  Limit max_clients;
+  std::string connect_query;
+  std::string reset_query = "DISCARD ALL";
+  bool wildcard = false;  // [database."*"]
+};
+
+struct RoleConfig {
+  Secret password;  // also in Config::users, classified
+  std::optional<PoolMode> pool_mode;
+  std::optional<std::uint32_t> pool_size;
+  Limit max_clients;
+};
+
+struct AuthConfig {
+  AuthMethod method = AuthMethod::scram_sha_256;
+  std::string file = "/etc/pgring/userlist.txt";  // relative: beside pgring.toml
+};
+
+struct TimeoutsConfig {
+  Duration query_wait = std::chrono::seconds(120);
+  Duration query = duration_off;
+  Duration transaction = duration_off;
+  Duration idle_transaction = duration_off;
+  Duration client_idle = duration_off;
+  Duration client_login = std::chrono::seconds(60);
+  Duration server_connect = std::chrono::seconds(15);
+  Duration server_login_retry = std::chrono::seconds(15);
+  Duration server_lifetime = std::chrono::hours(1);
+  Duration server_idle = std::chrono::minutes(10);
+  Duration cancel_wait = std::chrono::seconds(10);
+  Duration query_wait_notify = std::chrono::seconds(5);
+};
+
+struct ConsoleConfig {
+  std::vector<std::string> admins{"postgres"};
+  std::vector<std::string> viewers;
+};
+
+struct LogConfig {
+  LogLevel level = LogLevel::info;
+  LogFormat format = LogFormat::text;
+  bool connections = true;
+  bool disconnections = true;
+};
+
+using ServerMap = std::map<std::string, ServerConfig, std::less<>>;
+using DatabaseMap = std::map<std::string, DatabaseConfig, std::less<>>;
+using RoleMap = std::map<std::string, RoleConfig, std::less<>>;
+
+struct Config {
+  ListenConfig listen;
+  ShardsConfig shards;
+  RingConfig ring;
+  ServerMap servers;
+  DatabaseMap databases;
+  RoleMap roles;
+  AuthConfig auth;
+  TimeoutsConfig timeouts;
+  ConsoleConfig console;
+  LogConfig log;
+  UserList users;  // the userlist, with [role] passwords laid over it; not a key of pgring.toml
+};
+
+// "pgring" and its alias "pgbouncer": the console, never a database of the config.
+[[nodiscard]] bool is_console_database(std::string_view name);
+
+// The entry that serves this name: its own, else "*", else nullptr.
+[[nodiscard]] const DatabaseConfig* find_database(const Config& config, std::string_view name);
+
+// What to ask PostgreSQL for when the client asked for `name`.
+[[nodiscard]] std::string_view database_name_on_server(const DatabaseConfig& database,
+                                                       std::string_view name);
+
+// PgBouncer's precedence: the role's own setting, else the database's.
+[[nodiscard]] PoolMode effective_pool_mode(const Config& config, const DatabaseConfig& database,
+                                           std::string_view role);
+[[nodiscard]] std::uint32_t effective_pool_size(const Config& config,
+                                                const DatabaseConfig& database,
+                                                std::string_view role);
+
+// Where PostgreSQL or pgring puts its socket: DIR/.s.PGSQL.PORT
+[[nodiscard]] std::string unix_socket_path(std::string_view dir, std::uint32_t port);
+
+}  // namespace pgring

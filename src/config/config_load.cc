@@ -1,0 +1,181 @@
+#include "src/config/config_load.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <string.h>  // explicit_bzero
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <tuple>
+#include <utility>
+
+#include "src/auth/userlist.h"
+#include "src/config/config_check.h"
+#include "src/config/config_reader.h"
+#include "src/config/toml_document.h"
+
+namespace pgring {
+namespace {
+
+constexpr std::size_t userlist_size_max = 256 * 1024 * 1024;
+
+// A file's text, wiped when it goes: both files hold passwords.
+struct FileText {
+  FileText() = default;
+  FileText(FileText&& other) noexcept : text(std::move(other.text)), mode(other.mode) {}
+  FileText& operator=(FileText&&) = delete;
+  ~FileText() { explicit_bzero(text.data(), text.size()); }
+
+  std::string text;
+  mode_t mode = 0;
+};
+
+std::string errno_text(int error) {
+  std::array<char, 128> buffer{};
+  return strerror_r(error, buffer.data(), buffer.size());
+}
+
+Result<FileText, std::string> read_open_file(int fd, std::size_t size_max) {
+  FileText file;
+  struct stat status{};
+  if (fstat(fd, &status) != 0) return Unexpected(errno_text(errno));
+  if (S_ISDIR(status.st_mode)) return Unexpected(errno_text(EISDIR));
+  file.mode = status.st_mode;
+  if (S_ISREG(status.st_mode) && status.st_size > 0) {
+    // In one piece where the size is known: growing would leave copies of secrets behind.
+    file.text.reserve(std::min(static_cast<std::size_t>(status.st_size), size_max) + 1);
+  }
+  std::array<char, 64 * 1024> piece;
+  for (;;) {
+    const ssize_t got = read(fd, piece.data(), piece.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return Unexpected(errno_text(errno));
+    if (got == 0) break;
+    file.text.append(piece.data(), static_cast<std::size_t>(got));
+    if (file.text.size() > size_max) {
+      return Unexpected(fmt::format("it is larger than {} bytes", size_max));
+    }
+  }
+  explicit_bzero(piece.data(), piece.size());
+  return file;
+}
+
+Result<FileText, std::string> read_file(const std::string& path, std::size_t size_max) {
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return Unexpected(errno_text(errno));
+  auto file = read_open_file(fd, size_max);
+  close(fd);  // opened for reading: nothing can be lost here
+  return file;
+}
+
+void read_userlist(const std::string& path, Config& config, ConfigSource& source) {
+  const bool is_needed = config.auth.method != AuthMethod::trust;
+  auto file = read_file(path, userlist_size_max);
+  if (!file) {
+    std::string message = fmt::format("cannot read the userlist {}: {}", path, file.error());
+    if (is_needed) {
+      source.error("auth.file", std::move(message),
+                   "create it (a line is \"role\" \"secret\"), readable by pgring's user");
+    } else if (source.has("auth.file")) {
+      source.warning("auth.file", std::move(message), "\"trust\" goes on without it");
+    }
+    return;
+  }
+  if ((file->mode & 077) != 0 && S_ISREG(file->mode)) {
+    source.warnings.push_back(
+        {Severity::warning,
+         path,
+         {},
+         "auth.file",
+         fmt::format("the userlist can be read or written by others (mode {:04o})",
+                     file->mode & 07777),
+         fmt::format("chmod 600 {}", path),
+         {}});
+  }
+  auto users = parse_userlist(file->text, path);
+  if (users) {
+    config.users = std::move(*users);
+  } else {
+    for (Diagnostic& error : users.error()) source.errors.push_back(std::move(error));
+  }
+}
+
+void lay_roles_over_users(Config& config) {
+  for (const auto& [name, role] : config.roles) {
+    if (role.password.empty()) continue;
+    const auto kind = classify_secret(role.password.reveal());
+    if (!kind) continue;  // check_config has reported it
+    config.users[name] = StoredSecret{role.password.clone(), *kind};
+  }
+}
+
+// The config's own come first, then those of the files it names.
+void sort_by_place(Diagnostics& diagnostics, const std::string& config_file) {
+  const auto rank = [&](const Diagnostic& d) {
+    return std::tuple(d.file != config_file, d.at, std::string_view(d.message));
+  };
+  std::sort(diagnostics.begin(), diagnostics.end(),
+            [&](const Diagnostic& a, const Diagnostic& b) { return rank(a) < rank(b); });
+}
+
+LoadResult finish(Config config, ConfigSource& source) {
+  sort_by_place(source.errors, source.source.file());
+  sort_by_place(source.warnings, source.source.file());
+  if (!source.errors.empty()) {
+    return Unexpected(ConfigFailure{std::move(source.errors), std::move(source.warnings)});
+  }
+  return LoadedConfig{std::move(config), std::move(source.warnings)};
+}
+
+}  // namespace
+
+std::string userlist_path(const Config& config, std::string_view config_path) {
+  const std::size_t slash = config_path.rfind('/');
+  if (config.auth.file.starts_with('/') || slash == std::string_view::npos) {
+    return config.auth.file;
+  }
+  return std::string(config_path.substr(0, slash + 1)) + config.auth.file;
+}
+
+LoadResult parse_config(std::string_view text, std::string_view filename) {
+  ConfigSource source(filename, text);
+  Config config;
+  read_config(source, config);
+  check_config(config, source);
+  lay_roles_over_users(config);
+  return finish(std::move(config), source);
+}
+
+LoadResult load_config(const std::string& path) {
+  auto file = read_file(path, config_file_size_max);
+  if (!file) {
+    Diagnostic error{
+        Severity::error, path, {}, {}, "cannot read the file: " + file.error(), {}, {}};
+    return Unexpected(ConfigFailure{{std::move(error)}, {}});
+  }
+  ConfigSource source(path, file->text);
+  Config config;
+  read_config(source, config);
+  check_config(config, source);
+  if (!config.auth.file.empty()) read_userlist(userlist_path(config, path), config, source);
+  lay_roles_over_users(config);
+  if (source.errors.empty()) check_users(config, source);
+  const bool has_secret = file->text.find("password") != std::string::npos;
+  if (has_secret && (file->mode & 077) != 0 && S_ISREG(file->mode)) {
+    source.warnings.push_back(
+        {Severity::warning,
+         path,
+         {},
+         {},
+         fmt::format("the file names a password and can be read or written by others (mode {:04o})",
+                     file->mode & 07777),
+         fmt::format("chmod 600 {}", path),
+         {}});
+  }
+  return finish(std::move(config), source);
+}
+
+}  // namespace pgring

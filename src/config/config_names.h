@@ -1,0 +1,73 @@
+// The words that stand for enumerators in pgring.toml, the console and messages.
+//
+// What:   one table per enum; name_of() prints, words_of() is what a reader compares with.
+// Errors: an enumerator without a word is our bug and aborts.
+#pragma once
+
+#include <array>
+#include <span>
+#include <string_view>
+
+#include "src/config/config.h"
+
+namespace pgring {
+
+template <class Enum>
+struct Word {
+  std::string_view name;
+  Enum value;
+};
+
+// Each has `static constexpr std::string_view what` and `static constexpr auto words`.
+template <class Enum>
+struct Words;
+
+template <>
+struct Words<PoolMode> {
+  static constexpr std::string_view what = "a pool mode";
+  static constexpr std::array<Word<PoolMode>, 3> words{{{"session", PoolMode::session},
+                                                        {"transaction", PoolMode::transaction},
+                                                        {"statement", PoolMode::statement}}};
+};
+template <>
+struct Words<AuthMethod> {
+  static constexpr std::string_view what = "an authentication method";
+  static constexpr std::array<Word<AuthMethod>, 3> words{
+      {{"scram-sha-256", AuthMethod::scram_sha_256},
+       {"md5", AuthMethod::md5},
+       {"trust", AuthMethod::trust}}};
+};
+template <>
+struct Words<LogLevel> {
+  static constexpr std::string_view what = "a log level";
+  static constexpr std::array<Word<LogLevel>, 4> words{{{"debug", LogLevel::debug},
+                                                        {"info", LogLevel::info},
+                                                        {"warning", LogLevel::warning},
+                                                        {"error", LogLevel::error}}};
+};
+template <>
+struct Words<LogFormat> {
+  static constexpr std::string_view what = "a log format";
+  static constexpr std::array<Word<LogFormat>, 2> words{
+      {{"text", LogFormat::text}, {"json", LogFormat::json}}};
+};
+template <>
+struct Words<RingFeature> {
+  static constexpr std::string_view what = "a ring feature";
+  static constexpr std::array<Word<RingFeature>, 5> words{
+      {{"min_wait", RingFeature::min_wait},
+       {"credit_receive", RingFeature::credit_receive},
+       {"multishot_receive", RingFeature::multishot_receive},
+       {"send_vectorized", RingFeature::send_vectorized},
+       {"message_ring", RingFeature::message_ring}}};
+};
+
+template <class Enum>
+[[nodiscard]] std::string_view name_of(Enum value) {
+  for (const auto& word : Words<Enum>::words) {
+    if (word.value == value) return word.name;
+  }
+  POOLER_UNREACHABLE();
+}
+
+}  // namespace pgring

@@ -1,0 +1,39 @@
+// From the TOML tree to Config by the key table, remembering where each key stands.
+//
+// What:   read_config fills a Config; ConfigSource is what the later checks need to point at places.
+// Life:   within one load_config or parse_config.
+// Errors: unknown sections and keys and bad values go to `errors`, each with a near match.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "src/base/diagnostic.h"
+#include "src/config/config.h"
+
+namespace pgring {
+
+struct ConfigSource {
+  explicit ConfigSource(std::string_view file, std::string_view text) : source(file, text) {}
+
+  [[nodiscard]] bool has(const std::string& key) const { return positions.contains(key); }
+  void error(const std::string& key, std::string message, std::string hint);
+  void warning(const std::string& key, std::string message, std::string hint);
+
+  SourceText source;
+  std::map<std::string, Position> positions;  // "database.app.user" -> its value
+  bool complete = true;                       // false: parts of the file could not be read
+  Diagnostics errors;
+  Diagnostics warnings;
+
+ private:
+  [[nodiscard]] Position find(const std::string& key) const;
+};
+
+void read_config(ConfigSource& source, Config& config);
+
+// "database.app" as it is used in keys and messages.
+[[nodiscard]] std::string entry_key(std::string_view section, std::string_view name);
+
+}  // namespace pgring
