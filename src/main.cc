@@ -1,6 +1,7 @@
 // pgring: parse the command line, read the configuration, check it or run it.
 #include <cstdio>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "src/process/check_command.h"
@@ -16,7 +17,7 @@ void print(std::FILE* stream, const std::string& text) {
 }
 
 int run(const std::string& path) {
-  const auto loaded = pgring::load_config(path);
+  auto loaded = pgring::load_config(path);
   if (!loaded) {
     print(stderr,
           pgring::to_text(loaded.error().errors) + pgring::to_text(loaded.error().warnings));
@@ -32,7 +33,7 @@ int run(const std::string& path) {
     print(stderr, pgring::limits_text(path, needs.error()));
     return pgring::exit_config;
   }
-  return pgring::run_pooler(loaded->config, path);
+  return pgring::run_pooler(std::move(loaded->config), path);
 }
 
 }  // namespace

@@ -10,5 +10,5 @@
 #include "src/config/config.h"
 
 namespace pgring {
-int run_pooler(const Config& config, std::string config_path);
+int run_pooler(Config config, std::string config_path);
 }  // namespace pgring
