@@ -26,14 +26,14 @@ build_compiler() {
 build() {
   local kind=$1 options environment
   shift
-  options=$(build_options "$kind")
+  options=$(build_options "$kind") || return
   environment=$(build_compiler "$kind")
   case $kind in
     fuzz) setup build test ;;
     lint) setup build test lint ;;
     *) setup build ;;
   esac
-  configure "$kind" "$options" "$environment"
+  configure "$kind" "$options" "$environment" || return
   ninja ${JOBS:+-j "$JOBS"} -C "build/$kind" "$@"
 }
 
@@ -44,6 +44,6 @@ configure() {
   local options variables
   mapfile -t options <<<"$2"
   mapfile -t variables <<<"$3"
-  env "${variables[@]}" /usr/bin/meson setup "$folder" "${options[@]}"
+  env "${variables[@]}" /usr/bin/meson setup "$folder" "${options[@]}" || return
   printf '%s' "$stamp" >"$folder/.options"
 }

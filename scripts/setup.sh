@@ -3,6 +3,7 @@
 # source into subprojects/packagecache where the system's liburing is too old. Never upgrades anything
 # that is installed, except where a missing package demands it.
 
+# shellcheck disable=SC2034  # packages_of names these lists indirectly
 # "a|b": any of them will do, the first one is installed.
 packages_build=(g++ meson ninja-build 'pkg-config|pkgconf' libssl-dev libtomlplusplus-dev libmimalloc-dev
   doctest-dev postgresql ca-certificates)
