@@ -1,0 +1,45 @@
+// Work for one loop from other threads, in the order each sender posted it.
+//
+// What:   post() from any thread; drain() on the loop's thread. The sender writes the loop's eventfd only
+//         when the loop says it sleeps, so a busy loop costs its senders no system call.
+// Owner:  the Loop. Outlives every sender's last post (shards end together).
+// Life:   a task runs once, on the loop's thread; what is left at destruction is destroyed unrun.
+// Method: an intrusive stack pushed with one compare-exchange and taken whole, then turned around;
+//         the sleeping flag and the stack's head form a Dekker pair (sequentially consistent).
+#pragma once
+
+#include <atomic>
+#include <functional>
+
+namespace ring {
+
+class Mailbox {
+ public:
+  using Task = std::move_only_function<void()>;
+
+  // wake_file: an eventfd the loop reads; owned by the caller.
+  explicit Mailbox(int wake_file) : wake_file_{wake_file} {}
+  ~Mailbox();
+  Mailbox(const Mailbox&) = delete;
+  Mailbox& operator=(const Mailbox&) = delete;
+
+  void post(Task task);  // any thread
+
+  // The loop's thread. True: something is there already, do not sleep.
+  [[nodiscard]] bool prepare_sleep();
+  void awake();
+  void drain();
+
+ private:
+  struct Node {
+    Task task;
+    Node* next = nullptr;
+  };
+  void wake() const;
+
+  alignas(64) std::atomic<Node*> head_{nullptr};
+  std::atomic<bool> sleeping_{false};
+  int wake_file_;
+};
+
+}  // namespace ring
