@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Builds. One Meson folder a kind, configured once; `meson` configures again by itself when a
-# build definition changed, and from scratch when the options below did.
+# Builds. One Meson folder a kind. Meson configures again by itself when a build definition changed; the
+# options below and project()'s default options it reads once, so a change of them starts afresh.
 
 build_options() {
   case $1 in
@@ -38,7 +38,8 @@ build() {
 }
 
 configure() {
-  local folder=build/$1 stamp="$2 $3"
+  local folder=build/$1 stamp
+  stamp=$(printf '%s\n' "$2" "$3" && sed '/^  \])/q' meson.build)
   if [ -f "$folder/build.ninja" ] && [ "$(cat "$folder/.options" 2>/dev/null)" = "$stamp" ]; then return; fi
   rm -rf "$folder"
   local options variables
