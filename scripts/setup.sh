@@ -50,6 +50,7 @@ debian_codename() (
 missing_packages() {
   local wanted installed entry name found
   mapfile -t wanted < <(packages_of "$@" | sort -u)
+  # shellcheck disable=SC2016  # dpkg-query expands its own variables
   installed=" $(printf '%s\n' "${wanted[@]}" | tr '|' '\n' |
     xargs dpkg-query -W -f '${db:Status-Abbrev}${Package}\n' 2>/dev/null | sed -n 's/^ii *//p' | tr '\n' ' ') "
   for entry in "${wanted[@]}"; do
