@@ -42,9 +42,12 @@ case $command in
   bench)
     setup build test bench
     build release
-    exec /usr/bin/python3 perf/bench.py --pgring build/release/src/pgring "$@"
+    PGRING=$PWD/build/release/src/pgring exec /usr/bin/python3 perf/bench.py "$@"
     ;;
-  clean) rm -rf build .do ;;
+  clean)
+    [ ! -e .do/demo ] || die "a demo is running; ./do demo --stop ends it"
+    rm -rf build .do
+    ;;
   *)
     printf './do: no command named "%s"\n\n' "$command" >&2
     help >&2

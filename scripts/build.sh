@@ -8,7 +8,7 @@ build_options() {
     debug) printf '%s\n' --buildtype=debug ;;
     asan) printf '%s\n' -Doptimization=1 -Ddebug=true -Db_sanitize=address,undefined -Db_lundef=false ;;
     tsan) printf '%s\n' -Doptimization=1 -Ddebug=true -Db_sanitize=thread -Db_lundef=false ;;
-    coverage) printf '%s\n' --buildtype=debug -Db_coverage=true -Dmimalloc=disabled ;;
+    coverage) printf '%s\n' --buildtype=debug -Db_coverage=true ;;
     fuzz) printf '%s\n' -Doptimization=1 -Ddebug=true -Db_sanitize=address,undefined -Db_lundef=false -Dfuzzing=true ;;
     lint) printf '%s\n' --buildtype=debugoptimized ;;
     *) die "no build kind \"$1\"; there are release, debug, asan, tsan, coverage, fuzz" ;;

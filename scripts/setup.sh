@@ -9,7 +9,7 @@ packages_build=(g++ meson ninja-build 'pkg-config|pkgconf' libssl-dev libtomlplu
   doctest-dev postgresql ca-certificates)
 packages_test=(python3 python3-pytest python3-psycopg python3-psycopg2 python3-asyncpg
   libpostgresql-jdbc-java 'default-jdk-headless|openjdk-17-jdk-headless|openjdk-21-jdk-headless'
-  valgrind clang-19 libclang-rt-19-dev binutils)
+  valgrind clang-19 libclang-rt-19-dev binutils git)
 packages_lint=(clang-19 clang-format-19 clang-tidy-19 codespell shellcheck git)
 packages_bench=(pgbouncer)
 
@@ -77,10 +77,28 @@ install_packages() {
   mkdir -p .do
   local log=.do/setup.log apt=(env DEBIAN_FRONTEND=noninteractive apt-get -q -y)
   as_root "${apt[@]}" update >"$log" 2>&1 || say "apt-get update failed (see $log); trying with the lists that are here"
-  as_root "${apt[@]}" install --no-install-recommends --no-upgrade "$@" >>"$log" 2>&1 || {
+  case " $* " in *" pgbouncer "*) without_services=yes ;; *) without_services=no ;; esac
+  install_quietly "${apt[@]}" install --no-install-recommends --no-upgrade "$@" >>"$log" 2>&1 || {
     tail -n 20 "$log" >&2
     die "apt-get could not install: $*"
   }
+}
+
+# PgBouncer is wanted for its binary: its service is not to start. Debian asks policy-rc.d for that; one
+# that is there already is the machine's owner's and stays.
+install_quietly() {
+  local policy=/usr/sbin/policy-rc.d code=0
+  if [ $without_services = no ] || [ -e $policy ]; then
+    as_root "$@"
+    return
+  fi
+  printf '#!/bin/sh\nexit 101\n' | as_root tee $policy
+  as_root chmod 755 $policy
+  trap 'as_root rm -f /usr/sbin/policy-rc.d' EXIT
+  as_root "$@" || code=$?
+  as_root rm -f $policy
+  trap - EXIT
+  return $code
 }
 
 # The wrap's source tarball, from the next Debian's source package. apt gets lists and a cache of its
