@@ -88,7 +88,7 @@ install_packages() {
 # that is there already is the machine's owner's and stays.
 install_quietly() {
   local policy=/usr/sbin/policy-rc.d code=0
-  if [ $without_services = no ] || [ -e $policy ]; then
+  if [ "$without_services" = no ] || [ -e $policy ]; then
     as_root "$@"
     return
   fi
