@@ -50,9 +50,10 @@ debian_codename() (
 missing_packages() {
   local wanted installed entry name found
   mapfile -t wanted < <(packages_of "$@" | sort -u)
+  # dpkg-query fails when one of them is unknown, which is what this is about.
   # shellcheck disable=SC2016  # dpkg-query expands its own variables
-  installed=" $(printf '%s\n' "${wanted[@]}" | tr '|' '\n' |
-    xargs dpkg-query -W -f '${db:Status-Abbrev}${Package}\n' 2>/dev/null | sed -n 's/^ii *//p' | tr '\n' ' ') "
+  installed=" $({ printf '%s\n' "${wanted[@]}" | tr '|' '\n' |
+    xargs dpkg-query -W -f '${db:Status-Abbrev}${Package}\n' 2>/dev/null || true; } | sed -n 's/^ii *//p' | tr '\n' ' ') "
   for entry in "${wanted[@]}"; do
     found=no
     for name in ${entry//|/ }; do
