@@ -4,7 +4,7 @@
 
 build_options() {
   case $1 in
-    release) printf '%s\n' --buildtype=release -Ddebug=true -Db_lto=true ;;
+    release) printf '%s\n' --buildtype=release -Ddebug=true -Db_lto=true "-Db_lto_threads=$(nproc)" ;;
     debug) printf '%s\n' --buildtype=debug ;;
     asan) printf '%s\n' -Doptimization=1 -Ddebug=true -Db_sanitize=address,undefined -Db_lundef=false ;;
     tsan) printf '%s\n' -Doptimization=1 -Ddebug=true -Db_sanitize=thread -Db_lundef=false ;;
