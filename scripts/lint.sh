@@ -1,0 +1,40 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2154  # logs is test.sh's
+# ./do lint: what a machine can say about the source without running it. Uses test.sh's counting.
+
+run_lint() {
+  rm -rf "$logs"
+  mkdir -p "$logs"
+  setup build test lint
+  mapfile -t sources < <(git ls-files '*.cc')
+  mapfile -t headers < <(git ls-files '*.h')
+  mapfile -t scripts < <(git ls-files 'do' '.ci/*' '*.sh' 'subprojects/packagefiles/*/build-*')
+  step "clang-format" clang-format-19 --dry-run -Werror "${sources[@]}" "${headers[@]}"
+  step "clang warnings (build/lint)" build lint
+  step "clang-tidy" tidy_sources
+  step "codespell" lint_spelling
+  step "shellcheck" shellcheck --external-sources "${scripts[@]}"
+  python_tests "style and packaging" release tests/tidy
+  finish
+}
+
+# Only files that are part of the build have a compile command.
+tidy_sources() {
+  mapfile -t built < <(/usr/bin/python3 - <<'PYTHON'
+import json
+import os
+with open("build/lint/compile_commands.json", encoding="utf-8") as file:
+    commands = json.load(file)
+paths = {os.path.relpath(os.path.join(c["directory"], c["file"])) for c in commands}
+print("\n".join(sorted(p for p in paths if p.endswith(".cc") and not p.startswith("subprojects/"))))
+PYTHON
+  )
+  [ ${#built[@]} -gt 0 ] || return 1
+  printf '%s\0' "${built[@]}" | xargs -0 -n 1 -P "${JOBS:-$(nproc)}" clang-tidy-19 --quiet -p build/lint
+}
+
+# "fo" is a test vector of RFC 4648.
+lint_spelling() {
+  git ls-files -z | grep -zvE '^(tests/fuzz/corpus/|subprojects/packagefiles/)' |
+    xargs -0 codespell -L fo
+}

@@ -1,0 +1,230 @@
+# shellcheck shell=bash
+# Runs the tests and counts them. Every step ends in `count NAME PASSED FAILED`; a step that could not
+# run, crashed, or found no test counts as one failure. The sum is the last line of the run.
+
+passed=0
+failed=0
+failures=()
+logs=.do/logs
+
+# count STEP PASSED FAILED SECONDS LOG
+count() {
+  passed=$((passed + $2))
+  failed=$((failed + $3))
+  printf '  %-58s %5d passed %3d failed  (%d s)\n' "$1" "$2" "$3" "$4"
+  [ "$3" -gt 0 ] || return 0
+  failures+=("$1: $5")
+  printf -- '----- the end of %s\n' "$5"
+  tail -n 60 "$5"
+  printf -- '-----\n'
+}
+
+finish() {
+  local failure
+  for failure in "${failures[@]}"; do say "failed: $failure"; done
+  printf '%d passed, %d failed\n' "$passed" "$failed"
+  [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+}
+
+log_of() {
+  mkdir -p "$logs"
+  printf '%s/%s.log' "$logs" "$(printf '%s' "$1" | tr -cs 'a-zA-Z0-9' '-' | sed 's/-*$//')"
+}
+
+# step NAME COMMAND...: one check, passed when the command ends with 0.
+step() {
+  local name=$1 log start=$SECONDS
+  shift
+  log=$(log_of "$name")
+  if "$@" >"$log" 2>&1; then
+    count "$name" 1 0 $((SECONDS - start)) "$log"
+  else
+    count "$name" 0 1 $((SECONDS - start)) "$log"
+  fi
+}
+
+# test_build KIND [TARGET...]: builds; a build that fails is one failure and ends the run.
+test_build() {
+  local log start=$SECONDS
+  log=$(log_of "build $1")
+  printf '  building %s …\n' "$1"
+  if (build "$@") >"$log" 2>&1; then
+    printf '  %-58s %s\n' "build $1" "($((SECONDS - start)) s)"
+  else
+    count "build $1" 0 1 $((SECONDS - start)) "$log"
+    return 1
+  fi
+}
+
+# doctest NAME LIMIT_S COMMAND...: runs a doctest program and reads its own count.
+doctest() {
+  local name=$1 limit_s=$2 log start=$SECONDS code=0 line good bad
+  shift 2
+  log=$(log_of "$name")
+  timeout --kill-after=10 "$limit_s" "$@" >"$log" 2>&1 || code=$?
+  line=$(sed 's/\x1b\[[0-9;]*m//g' "$log" | grep '^\[doctest\] test cases:' | tail -n 1 || true)
+  good=$(sed -nE 's/.*\| *([0-9]+) passed.*/\1/p' <<<"$line")
+  bad=$(sed -nE 's/.*\| *([0-9]+) failed.*/\1/p' <<<"$line")
+  good=${good:-0}
+  bad=${bad:-0}
+  if [ "$bad" -eq 0 ] && { [ "$code" -ne 0 ] || [ "$good" -eq 0 ]; }; then
+    printf 'ended with code %d after %d test cases\n' "$code" "$good" >>"$log"
+    bad=1
+  fi
+  count "$name" "$good" "$bad" $((SECONDS - start)) "$log"
+}
+
+# program KIND NAME: the path of a test program of that build; it must be there.
+program() {
+  local path
+  path=$(find "build/$1/tests" -name "$2" -type f -perm -u+x 2>/dev/null | head -n 1)
+  printf '%s' "${path:-build/$1/tests/$2}"
+}
+
+# python_tests NAME KIND FOLDER [ARGS...]: pytest with the binary of that build.
+python_tests() {
+  local name=$1 kind=$2 folder=$3 log start=$SECONDS code=0 report numbers
+  shift 3
+  log=$(log_of "$name")
+  report=$log.xml
+  rm -f "$report"
+  PGRING=$PWD/build/$kind/src/pgring PGRING_BUILD=$kind PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \
+    timeout --kill-after=30 "${python_limit_s:-1500}" "${tsan[@]}" /usr/bin/python3 -m pytest -p no:cacheprovider -q -rs \
+    --durations=15 --junitxml="$report" "$folder" "$@" >"$log" 2>&1 </dev/null || code=$?
+  numbers=$(junit_numbers "$report") || numbers="0 1 0"
+  read -r good bad skipped <<<"$numbers"
+  if [ "$bad" -eq 0 ] && { [ "$code" -ne 0 ] || [ "$good" -eq 0 ]; }; then
+    printf 'pytest ended with code %d after %d tests\n' "$code" "$good" >>"$log"
+    bad=1
+  fi
+  count "$name" "$good" "$bad" $((SECONDS - start)) "$log"
+  [ "$skipped" -eq 0 ] || {
+    printf '    %d skipped:\n' "$skipped"
+    grep '^SKIPPED' "$log" | sed 's/^/    /' || true
+  }
+}
+
+junit_numbers() {
+  /usr/bin/python3 - "$1" <<'PYTHON'
+import sys
+import xml.etree.ElementTree as xml
+suites = xml.parse(sys.argv[1]).getroot().iter("testsuite")
+total = failed = skipped = 0
+for suite in suites:
+    total += int(suite.get("tests"))
+    failed += int(suite.get("failures")) + int(suite.get("errors"))
+    skipped += int(suite.get("skipped"))
+print(total - failed - skipped, failed, skipped)
+PYTHON
+}
+
+# An ASan or TSan report ends the program with a code no test uses; suppressions would be listed here.
+sanitizer_options() {
+  export ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1:check_initialization_order=1:exitcode=99
+  export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
+  export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1:exitcode=99
+}
+
+# TSan of g++ 12 does not know the memory layout of kernels that use more than 28 random bits.
+tsan_prefix() {
+  [ "$(cat /proc/sys/vm/mmap_rnd_bits 2>/dev/null || echo 28)" -le 28 ] || printf 'setarch\n--addr-no-randomize\n'
+}
+
+fuzz_targets() {
+  local seconds=$1 target found=0 name folders
+  while IFS= read -r target; do
+    found=1
+    name=$(basename "$target")
+    folders=(".do/corpus/$name" "tests/fuzz/corpus/${name%_fuzz}")  # what it finds; what is kept
+    mkdir -p "${folders[0]}"
+    [ -d "${folders[1]}" ] || unset 'folders[1]'
+    step "fuzz $name, $seconds s" timeout --kill-after=10 $((seconds + 60)) "$target" -max_total_time="$seconds" \
+      -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix=".do/corpus/" \
+      "${folders[@]}"
+  done < <(find build/fuzz/tests -name '*_fuzz' -type f -perm -u+x 2>/dev/null | sort)
+  [ $found -eq 1 ] || step "fuzz targets" false
+}
+
+run_tests() {
+  rm -rf "$logs"
+  mkdir -p "$logs"
+  sanitizer_options
+  mapfile -t tsan < <(tsan_prefix)
+  case ${1:-} in
+    '') all_tests ;;
+    quick)
+      test_build release && {
+        doctest "unit tests" 300 "$(program release unit_tests)"
+        python_tests "integration tests" release tests/integration
+      }
+      ;;
+    *) filtered_tests "$1" ;;
+  esac
+  finish
+}
+
+# Tests of the release build whose name holds the filter; kinds of test without one are left out.
+filtered_tests() {
+  test_build release || return 0
+  local kind folder
+  for kind in unit_tests simulation_tests; do
+    if "$(program release $kind)" --list-test-cases --test-case="*$1*" | grep -qi -- "$1"; then
+      doctest "$kind, *$1*" 600 "$(program release $kind)" --test-case="*$1*"
+    fi
+  done
+  for folder in tests/integration tests/drivers; do
+    if /usr/bin/python3 -m pytest -p no:cacheprovider --collect-only -q -k "$1" $folder 2>/dev/null | grep -q '::'; then
+      python_tests "$folder, $1" release $folder -k "$1"
+    fi
+  done
+}
+
+all_tests() {
+  setup build test
+  test_build release && {
+    doctest "unit tests" 300 "$(program release unit_tests)"
+    doctest "simulation" 600 "$(program release simulation_tests)"
+    python_tests "integration tests" release tests/integration
+    python_tests "driver tests" release tests/drivers
+    python_tests "style and packaging" release tests/tidy
+    doctest "unit tests under valgrind" 900 valgrind --quiet --error-exitcode=99 --leak-check=full \
+      --errors-for-leak-kinds=definite,indirect,possible --show-leak-kinds=definite,indirect,possible \
+      "$(program release unit_tests)"
+  }
+  test_build asan && {
+    doctest "unit tests (ASan, UBSan)" 600 "$(program asan unit_tests)"
+    doctest "simulation (ASan, UBSan)" 900 "$(program asan simulation_tests)"
+    python_tests "integration tests (ASan, UBSan)" asan tests/integration
+    python_tests "driver tests (ASan, UBSan)" asan tests/drivers
+  }
+  test_build tsan && {
+    doctest "ring, mailbox and shards (TSan)" 600 "${tsan[@]}" "$(program tsan unit_tests)" \
+      --source-file='*unit/ring*,*mailbox*,*shard*'
+  }
+  test_build fuzz && fuzz_targets 10
+  return 0
+}
+
+run_long_tests() {
+  rm -rf "$logs"
+  mkdir -p "$logs"
+  sanitizer_options
+  mapfile -t tsan < <(tsan_prefix)
+  setup build test
+  test_build tsan && {
+    doctest "unit tests (TSan)" 1800 "${tsan[@]}" "$(program tsan unit_tests)"
+    doctest "simulation (TSan)" 3600 "${tsan[@]}" "$(program tsan simulation_tests)"
+    python_limit_s=3600 python_tests "integration tests (TSan)" tsan tests/integration
+    python_limit_s=3600 python_tests "driver tests (TSan)" tsan tests/drivers
+  }
+  test_build release && {
+    python_limit_s=7200 python_tests "integration tests, long ones too" release tests/integration --long
+    local seed
+    for seed in $(seq 1 20); do
+      PGRING_SEED=$RANDOM$RANDOM doctest "simulation, seeds of round $seed" 900 "$(program release simulation_tests)"
+    done
+  }
+  test_build asan && doctest "simulation (ASan, UBSan)" 3600 "$(program asan simulation_tests)"
+  test_build fuzz && fuzz_targets 60
+  finish
+}
