@@ -250,7 +250,7 @@ std::string Pooler::reload() {
   if (!loaded) return to_text(loaded.error().errors);
   auto runtime = std::make_shared<const Runtime>(make_runtime(std::move(loaded->config)));
   for (const auto& change : fixed_changes(runtime_->config, runtime->config)) {
-    log::warning("this setting takes effect at the next start",
+    log::warning("this setting needs a restart to take effect",
                  {{"key", change.key}, {"running", change.running}, {"wanted", change.wanted}});
   }
   runtime_ = std::move(runtime);

@@ -182,14 +182,13 @@ void Server::copy_end_sent() {
   }
 }
 
-void Server::client_gone(bool between_messages, bool terminated) {
+void Server::client_gone(bool between_messages) {
   client_ = nullptr;
   if (phase_ != Phase::ready) return;
   if (own_ == Own::replay) return;  // when it is finished the connection is as clean as before
   if (!between_messages) return discard("client left in the middle of a message");
   if (queue_.empty() && status_ == 'I') return release();
   if (queue_.empty()) return discard("client left a transaction open");
-  if (terminated) return;  // released or discarded with the last reply
   discard("client left while a query was running");
 }
 
@@ -207,6 +206,11 @@ void Server::detach() {
 
 void Server::release() {
   if (phase_ != Phase::ready) return;
+  if (in_relay_) {
+    // What is left of the chunk is not for whoever is next.
+    release_due_ = true;
+    return;
+  }
   if (cancels_ > 0) return;  // cancel_ended() comes back here
   used_ = shard_.now();
   const auto& settings = pool_.settings();

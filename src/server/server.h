@@ -55,8 +55,7 @@ class Server final : public ring::Stream {
   void link(Client& client);
   [[nodiscard]] Client* client() const { return client_; }
   // The client goes away: the connection is reset, kept or closed, whichever its state allows.
-  // terminated: it said goodbye, so what it sent is still done.
-  void client_gone(bool between_messages, bool terminated);
+  void client_gone(bool between_messages);
   // The client has been unlinked in order: the connection goes back to the pool.
   void detach();
   // A message for the client is forwarded in part.
@@ -121,6 +120,7 @@ class Server final : public ring::Stream {
 
   // server_relay.cc
   void relay(ring::Slice slice);
+  [[nodiscard]] bool relay_chunk(const ring::Slice& slice);
   [[nodiscard]] bool begin_message(const wire::Framer::Part& part);
   [[nodiscard]] bool end_message(char type, std::span<const std::byte> body);
   [[nodiscard]] bool ready_for_query(std::span<const std::byte> body);
@@ -148,6 +148,7 @@ class Server final : public ring::Stream {
   bool forwarding_ = false;   // the message under way goes to the client
   bool inspecting_ = false;   // … and is looked at when it is complete
   bool release_due_ = false;  // after the chunk under way
+  bool in_relay_ = false;
   bool copying_in_ = false;
   bool fatal_seen_ = false;   // an ErrorResponse that ends the connection went to the client
   bool fresh_ = true;         // never linked

@@ -223,6 +223,8 @@ void Server::login_finished() {
 }
 
 void Server::login_failed(wire::ParsedError error) {
+  if (error.message.empty()) error.message = "the server refused the login without saying why";
+  if (error.sqlstate.empty()) error.sqlstate = wire::sqlstate::connection_failure;
   log::warning("server login failed", {{"shard", shard_.index()}, {"database", pool_.key().database}, {"role", pool_.key().role},
                                        {"sqlstate", error.sqlstate}, {"message", error.message}, {"detail", error.detail}});
   phase_ = Phase::closing;

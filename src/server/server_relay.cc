@@ -62,6 +62,22 @@ bool is_inspected(char type) {
 }  // namespace
 
 void Server::relay(ring::Slice slice) {
+  in_relay_ = true;
+  const bool alive = relay_chunk(slice);
+  in_relay_ = false;
+  if (!alive) return;
+  if (release_due_) {
+    release_due_ = false;
+    detach_client();
+    return release();
+  }
+  if (client_ != nullptr && (client_->queued_bytes() > flow::high_bytes || client_->queued_ranges() > flow::high_ranges)) {
+    receive_wanted(false);
+  }
+}
+
+// False: the connection has been ended.
+bool Server::relay_chunk(const ring::Slice& slice) {
   const auto chunk = slice.bytes();
   pool_.stats().sent += chunk.size();
   std::uint32_t position = 0;
@@ -73,14 +89,17 @@ void Server::relay(ring::Slice slice) {
   wire::Framer::Part part;
   for (;;) {
     const auto outcome = framer_.next(chunk, position, part);
-    if (outcome == wire::Framer::Outcome::malformed) return isolation_fault("message with an impossible length");
+    if (outcome == wire::Framer::Outcome::malformed) {
+      isolation_fault("message with an impossible length");
+      return false;
+    }
     if (outcome == wire::Framer::Outcome::need_more) {
       forward_run(std::min(position, part.offset + part.length));
       break;
     }
     if (part.begins) {
       const bool before = forwarding_;
-      if (!begin_message(part)) return;
+      if (!begin_message(part)) return false;
       if (part.carried > 0 || forwarding_ != before) {
         if (before) forward_run(part.offset);
         run = part.offset;
@@ -93,7 +112,7 @@ void Server::relay(ring::Slice slice) {
     const auto body = chunk.subspan(body_at, part.offset + part.length - body_at);
     if (part.whole()) {
       if (part.type == backend::ReadyForQuery) forward_run(position);
-      if (!end_message(part.type, body)) return;
+      if (!end_message(part.type, body)) return false;
       continue;
     }
     if (part.begins) partial_.clear();
@@ -104,16 +123,9 @@ void Server::relay(ring::Slice slice) {
     if (part.type == backend::ReadyForQuery) forward_run(position);
     const std::string collected = std::move(partial_);
     partial_.clear();
-    if (!end_message(part.type, std::as_bytes(std::span{collected}))) return;
+    if (!end_message(part.type, std::as_bytes(std::span{collected}))) return false;
   }
-  if (release_due_) {
-    release_due_ = false;
-    detach_client();
-    return release();
-  }
-  if (client_ != nullptr && (client_->queued_bytes() > flow::high_bytes || client_->queued_ranges() > flow::high_ranges)) {
-    receive_wanted(false);
-  }
+  return true;
 }
 
 // Decides where the message goes. False: it may not come now, and the connection has been ended.
@@ -192,16 +204,7 @@ bool Server::ready_for_query(std::span<const std::byte> body) {
   const auto elapsed = [now](ring::Instant since) {
     return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(now - since).count());
   };
-  if (client_ == nullptr) {
-    // Its client said goodbye: the last of its replies has come.
-    if (!queue_.empty()) return true;
-    if (status_ == 'I') {
-      release_due_ = true;
-      return true;
-    }
-    discard("client left a transaction open");
-    return false;
-  }
+  if (client_ == nullptr) return true;  // it left while its replay ran, which is over with the next reply
   if (reset_seen_) {
     reset_seen_ = false;
     overrides_ = {};
@@ -219,6 +222,7 @@ bool Server::ready_for_query(std::span<const std::byte> body) {
     discard("transaction in statement pooling mode");
     return false;
   }
+  if (queue_.empty() && client_->say_last_words()) return is_open() && phase_ == Phase::ready;
   if (queue_.size() == RequestQueue::request_limit / 2) client_->receive_wanted(true);
   const bool over = queue_.empty() && status_ == 'I' && client_->between_messages();
   if (over && pool_.settings().mode != PoolMode::session) release_due_ = true;

@@ -103,7 +103,8 @@ void Client::resume() {
     if (!is_open() || phase_ == Phase::closing) return;
     relay(std::move(slice));
   }
-  if (is_open() && server_ != nullptr && server_->queued_bytes() < flow::high_bytes) receive_wanted(true);
+  const bool room = server_ == nullptr || server_->queued_bytes() < flow::high_bytes;
+  if (is_open() && phase_ != Phase::waiting && last_words_ == nullptr && room) receive_wanted(true);
 }
 
 void Client::unlink() {
@@ -243,6 +244,28 @@ void Client::end(bool after_last_words) {
   finish();
 }
 
+void Client::fatal_after_replies(std::string_view sqlstate, std::string_view message) {
+  if (server_ == nullptr || server_->queue().empty()) {
+    if (sqlstate.empty()) return disconnect(message);
+    return fatal(sqlstate, message);
+  }
+  last_words_ = std::make_unique<std::pair<std::string, std::string>>(sqlstate, message);
+  receive_wanted(false);
+}
+
+bool Client::say_last_words() {
+  if (last_words_ == nullptr) return false;
+  const auto words = std::move(last_words_);
+  if (words->first.empty()) {
+    log_disconnect(words->second);
+    leave_server();
+    end(true);
+  } else {
+    fatal(words->first, words->second);
+  }
+  return true;
+}
+
 void Client::disconnect(std::string_view reason) {
   if (phase_ == Phase::closing) return close();
   log_disconnect(reason);
@@ -254,10 +277,11 @@ void Client::disconnect(std::string_view reason) {
 void Client::leave_server() {
   if (pool_ != nullptr && waiting_hook.linked()) pool_->leave(*this);
   held_.clear();
+  last_words_.reset();
   if (server_ != nullptr) {
     Server& server = *server_;
     server_ = nullptr;
-    server.client_gone(between_messages(), terminated_);
+    server.client_gone(between_messages());
   }
 }
 

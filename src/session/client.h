@@ -81,6 +81,11 @@ class Client final : public ring::Stream {
   // A last word, then the end.
   void fatal(std::string_view sqlstate, std::string_view message, std::string_view detail = {}, std::string_view hint = {});
   void fatal(const wire::ErrorFields& fields);
+  // The same, but what was asked before is answered first, as PostgreSQL would. No sqlstate: goodbye without
+  // an error.
+  void fatal_after_replies(std::string_view sqlstate, std::string_view message);
+  // All replies are in: says and does what fatal_after_replies() put off. False: nothing was put off.
+  bool say_last_words();
   void disconnect(std::string_view reason);
   // INT: closed as soon as no transaction is open. Any reason is static text.
   void close_when_idle();
@@ -135,6 +140,7 @@ class Client final : public ring::Stream {
   void relay(ring::Slice slice);
   [[nodiscard]] Verdict begin_message(const wire::Framer::Part& part, std::span<const std::byte> chunk);
   [[nodiscard]] Verdict begin_unlinked(const wire::Framer::Part& part);
+  void gather(ring::Slice slice);
   [[nodiscard]] bool note_text(const wire::Framer::Part& part, std::span<const std::byte> chunk);
   void end_message(char type);
   void hold(ring::Slice slice);
@@ -155,16 +161,18 @@ class Client final : public ring::Stream {
   wire::Framer framer_;
   Phase phase_ = Phase::startup;
   bool group_open_ = false;     // messages of the extended protocol without their Sync yet
+  bool gathered_ = false;       // the first held message is complete
   bool forwarding_ = false;     // the message under way goes to the server (else it is dropped)
   bool may_have_set_ = false;   // a text of this link may have changed settings
   bool usable_ = false;         // linked and not waiting for a replay
   bool close_when_idle_ = false;
-  bool terminated_ = false;     // said goodbye: what it sent is still done
   bool waiting_noticed_ = false;
   bool counted_ = false;        // in the process-wide number of clients
   bool logged_in_ = false;
 
-  std::vector<ring::Slice> held_;  // received while waiting
+  std::vector<ring::Slice> held_;  // received while waiting, or a message that is not complete yet
+  std::uint64_t gathering_ = 0;    // bytes that message lacks
+  std::unique_ptr<std::pair<std::string, std::string>> last_words_;  // SQLSTATE and message
   Defaults defaults_;              // as the client was told
   Overrides overrides_;
   Overrides startup_overrides_;    // what RESET ALL goes back to

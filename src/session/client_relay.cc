@@ -36,7 +36,9 @@ bool is_extended(char type) {
 }  // namespace
 
 void Client::relay(ring::Slice slice) {
+  if (last_words_ != nullptr) return;  // nothing it says now counts
   if (phase_ == Phase::waiting || (server_ != nullptr && !usable_)) return hold(std::move(slice));
+  if (gathering_ > 0) return gather(std::move(slice));
   const auto chunk = slice.bytes();
   if (pool_ != nullptr) pool_->stats().received += chunk.size();
   std::uint32_t position = 0;
@@ -50,7 +52,7 @@ void Client::relay(ring::Slice slice) {
     const auto outcome = framer_.next(chunk, position, part);
     if (outcome == wire::Framer::Outcome::malformed) {
       forward_run(part.offset);
-      return fatal(wire::sqlstate::protocol_violation, "invalid message length");
+      return fatal_after_replies(wire::sqlstate::protocol_violation, "invalid message length");
     }
     if (outcome == wire::Framer::Outcome::need_more) {
       // What is left may be a piece of a header, which the framer keeps.
@@ -58,11 +60,10 @@ void Client::relay(ring::Slice slice) {
       break;
     }
     if (part.begins) {
-      // What came before a Terminate is still to be done, as PostgreSQL would.
-      if (part.type == frontend::Terminate) forward_run(part.offset);
       const Verdict verdict = begin_message(part, chunk);
-      if (verdict == Verdict::stop) return;
+      // What came before is still done, whatever becomes of this message.
       if (verdict != Verdict::forward) forward_run(part.offset);
+      if (verdict == Verdict::stop) return;
       if (verdict == Verdict::hold) {
         framer_.unread(part);
         return hold(slice.share(part.offset, static_cast<std::uint32_t>(chunk.size()) - part.offset));
@@ -88,18 +89,17 @@ void Client::relay(ring::Slice slice) {
 Client::Verdict Client::begin_message(const wire::Framer::Part& part, std::span<const std::byte> chunk) {
   const std::uint32_t length_max = part.type == frontend::Password ? 0 : wire::max_frontend_message_length(part.type);
   if (length_max == 0) {
-    fatal(wire::sqlstate::protocol_violation,
-          "invalid frontend message type " + std::to_string(static_cast<unsigned char>(part.type)));
+    fatal_after_replies(wire::sqlstate::protocol_violation,
+                        "invalid frontend message type " + std::to_string(static_cast<unsigned char>(part.type)));
     return Verdict::stop;
   }
   // A message PostgreSQL would not take ends its connection, which others may be waiting for.
   if (part.size - 1 > length_max) {
-    fatal(wire::sqlstate::protocol_violation, "invalid message length");
+    fatal_after_replies(wire::sqlstate::protocol_violation, "invalid message length");
     return Verdict::stop;
   }
   if (part.type == frontend::Terminate) {
-    terminated_ = true;
-    disconnect("client terminated the session");
+    fatal_after_replies({}, "client terminated the session");
     return Verdict::stop;
   }
   if (server_ == nullptr) {
@@ -118,19 +118,33 @@ Client::Verdict Client::begin_unlinked(const wire::Framer::Part& part) {
     case frontend::CopyData:  // late, after the server ended the copy: PostgreSQL drops these too
     case frontend::CopyDone:
     case frontend::CopyFail:
-    case frontend::Flush:
       return Verdict::drop;
+    case frontend::Flush:
     case frontend::Sync:
       if (part.size == wire::Framer::header_size) return Verdict::drop;
       break;
     default:
       break;
   }
+  if (!part.ends && part.size <= flow::client_credit && gathering_ == 0 && !gathered_) {
+    // A message that is not wholly here might never be: it takes no server connection from others yet.
+    gathering_ = part.size - part.carried - part.length;
+    return Verdict::hold;
+  }
+  gathered_ = false;
   requested_ = shard_.now();
   pool_->acquire(*this);
   if (server_ != nullptr && usable_) return Verdict::forward;
   if (phase_ == Phase::closing || !is_open()) return Verdict::stop;
   return Verdict::hold;
+}
+
+void Client::gather(ring::Slice slice) {
+  gathering_ -= std::min<std::uint64_t>(gathering_, slice.size());
+  hold(std::move(slice));
+  if (gathering_ > 0) return;
+  gathered_ = true;
+  resume();
 }
 
 // What the text of this message tells. False: the client was refused.

@@ -51,6 +51,7 @@ void Shard::listen(int socket) {
 }
 
 void Shard::run() {
+  open_forced_pools();
   while (!finished()) {
     loop_.turn(*this);
     retired_.clear();
@@ -268,6 +269,18 @@ Pool& Shard::pool(const PoolKey& key, PoolHome& home, std::uint32_t part) {
   return *pool;
 }
 
+// Pools whose role the configuration names can be warm before their first client.
+void Shard::open_forced_pools() {
+  for (const auto& [name, database] : config().databases) {
+    if (database.wildcard || database.user.empty() || database.min_pool_size == 0) continue;
+    const PoolKey key{name, database.user};
+    PoolHome& home = shared_.placement.home(key, effective_pool_size(config(), database, database.user));
+    for (std::uint32_t part = 0; part < home.parts(); ++part) {
+      if (home.shards[part] == index_) pool(key, home, part).maintain();
+    }
+  }
+}
+
 void Shard::maintain() {
   for (const auto& [key, pool] : pools_) pool->maintain();
   loop_.timers().set(maintenance_, now() + maintenance_interval);
@@ -310,6 +323,7 @@ void Shard::reload(std::shared_ptr<const Runtime> runtime) {
   runtime_ = std::move(runtime);
   scram_secrets_.clear();
   for (const auto& [key, pool] : pools_) pool->configure(runtime_->config);
+  open_forced_pools();
 }
 
 }  // namespace pgring

@@ -87,6 +87,7 @@ class Shard {
 
  private:
   [[nodiscard]] bool finished() const;
+  void open_forced_pools();
   void maintain();
   void maintain_life();
 
