@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 
 #include "ring/check.h"
 
@@ -61,6 +62,15 @@ void Loop::check_name(const UserData& data) const {
   RING_CHECK((slots_[data.slot].generation & 0xffffffU) == data.generation);
 }
 
+void Loop::connect(Stream& stream, const sockaddr* address, socklen_t size) {
+  RING_CHECK(size <= sizeof(sockaddr_storage));
+  // The kernel reads it at the next enter, when the caller's may be gone.
+  auto& copy = *addresses_.emplace_back(std::make_unique<sockaddr_storage>());
+  std::memcpy(&copy, address, size);
+  kernel_.connect(stream.socket_, reinterpret_cast<const sockaddr*>(&copy), size,
+                  name(Operation::connect, stream.slot_));
+}
+
 void Loop::mark_dirty(Stream& stream) {
   if (stream.dirty_) return;
   stream.dirty_ = true;
@@ -76,7 +86,7 @@ void Loop::flush() {
 }
 
 void Loop::flush(Stream& stream) {
-  if (stream.sending_ || stream.queue_.empty()) return;
+  if (stream.sending_ || stream.connecting_ || stream.queue_.empty()) return;
   if (stream.state_ != Stream::State::open && stream.state_ != Stream::State::finishing) return;
   if (iovecs_used_ + gather_max > iovecs_.size()) {
     // Ranges must live until they are submitted: submit, then start over.
@@ -142,6 +152,7 @@ void Loop::wait() {
   mailbox_.awake();
   iovecs_used_ = 0;
   sends_queued_ = 0;
+  addresses_.clear();
 }
 
 void Loop::forget(Stream& stream) {

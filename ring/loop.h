@@ -96,6 +96,7 @@ class Loop {
   [[nodiscard]] Object& object_of(const UserData& data);
   void check_name(const UserData& data) const;
 
+  void connect(Stream& stream, const sockaddr* address, socklen_t size);
   void mark_dirty(Stream& stream);
   void flush();
   void flush(Stream& stream);
@@ -107,6 +108,8 @@ class Loop {
 
   template <class Handler>
   void dispatch(const Completion& completion, Handler& handler);
+  template <class Handler>
+  void connected(Stream& stream, const Completion& completion, Handler& handler);
   template <class Handler>
   void received(Stream& stream, const Completion& completion, Handler& handler);
   template <class Handler>
@@ -131,6 +134,7 @@ class Loop {
   std::array<iovec, iovecs_max> iovecs_{};
   std::size_t iovecs_used_ = 0;
   std::uint32_t sends_queued_ = 0;  // since the last enter
+  std::vector<std::unique_ptr<sockaddr_storage>> addresses_;  // of connects since the last enter
   Duration min_wait_{0};
   LoopCounters counters_;
   Instant now_{};
@@ -182,18 +186,33 @@ void Loop::dispatch(const Completion& completion, Handler& handler) {
       return sent(object_of<Stream>(data), completion, handler);
     case Operation::accept:
       return accepted(object_of<Listener>(data), completion, handler);
-    case Operation::connect: {
-      auto& stream = object_of<Stream>(data);
-      stream.connecting_ = false;
-      if (stream.state_ == Stream::State::closing) return stream.settle();
-      return handler.on_connected(stream, completion.result < 0 ? -completion.result : 0);
-    }
+    case Operation::connect:
+      return connected(object_of<Stream>(data), completion, handler);
     case Operation::wake:
       return read_wake_file();
     case Operation::cancel:  // the cancelled operation reports for itself
     case Operation::none:
       return;
   }
+}
+
+template <class Handler>
+void Loop::connected(Stream& stream, const Completion& completion, Handler& handler) {
+  const int error = completion.result < 0 ? -completion.result : 0;
+  stream.connecting_ = false;
+  if (stream.state_ == Stream::State::closing) return stream.settle();
+  if (error != 0) {
+    stream.ended_ = stream.send_failed_ = true;
+    stream.queue_.clear();
+  }
+  if (stream.state_ == Stream::State::finishing) {
+    if (stream.queue_.empty()) return stream.finish();
+    return mark_dirty(stream);
+  }
+  handler.on_connected(stream, error);
+  // What was asked for while connecting.
+  if (!stream.queue_.empty()) mark_dirty(stream);
+  stream.arm();
 }
 
 template <class Handler>

@@ -24,7 +24,7 @@ void Stream::open(int socket, const ReceiveOptions& receive) {
 void Stream::connect(int socket, const sockaddr* address, socklen_t size, const ReceiveOptions& receive) {
   open(socket, receive);
   connecting_ = true;
-  loop_.kernel_.connect(socket, address, size, loop_.name(Operation::connect, slot_));
+  loop_.connect(*this, address, size);
 }
 
 void Stream::receive_wanted(bool wanted) {
@@ -67,7 +67,7 @@ void Stream::close() {
 
 void Stream::finish() {
   if (state_ != State::open && state_ != State::finishing) return;
-  if (!queue_.empty() && !send_failed_) {
+  if (connecting_ || (!queue_.empty() && !send_failed_)) {
     state_ = State::finishing;
     return;
   }

@@ -38,7 +38,8 @@ class Stream {
   Stream& operator=(const Stream&) = delete;
 
   void open(int socket, const ReceiveOptions& receive);
-  // Takes the unconnected socket; `address` is copied. Completion: Handler::on_connected.
+  // Takes the unconnected socket; `address` is copied. Completion: Handler::on_connected. What is sent or
+  // wanted before that happens once connected.
   void connect(int socket, const sockaddr* address, socklen_t size, const ReceiveOptions& receive);
 
   void receive_wanted(bool wanted);
