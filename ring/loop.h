@@ -161,7 +161,7 @@ void Loop::turn(Handler& handler) {
   for (std::size_t i = 0; i < count; ++i) dispatch(batch_[i], handler);
   if (!starved_.empty()) rearm_starved();
   while (Timer* const timer = timers_->expire(now_)) {
-    if (timer->kind == 0) {
+    if (timer->kind == Timer::kind_of_loop) {
       static_cast<Listener*>(timer->owner)->arm();
     } else {
       handler.on_timer(*timer);
