@@ -31,6 +31,7 @@ std::optional<SetupError> Loop::open(const LoopOptions& options) {
       return explain_setup_error(-error, read_setup_facts());
     }
   }
+  rearm_budget_.resize(groups_.size());
   min_wait_ = options.min_wait;
   now_ = kernel_.now();
   timers_ = std::make_unique<TimerWheel>(now_);
@@ -116,20 +117,21 @@ void Loop::starve(Stream& stream) {
 }
 
 void Loop::rearm_starved() {
-  // Give-backs of this turn are published before the next enter, so a group with free buffers will do.
-  // Oldest first; those whose group is still empty keep their order.
+  // After publish and right before the wait, so that a give-back from anywhere counts. As many as there are
+  // buffers, oldest first: nobody is tried in vain, and one free buffer is enough to go on.
+  for (std::size_t i = 0; i < groups_.size(); ++i) rearm_budget_[i] = groups_[i]->free();
   std::size_t kept = 0;
   for (const auto& data : starved_) {
     const auto& entry = slots_[data.slot];
     if (entry.object == nullptr || (entry.generation & 0xffffffU) != data.generation) continue;
     auto& stream = *static_cast<Stream*>(entry.object);
     if (!stream.starved_) continue;
-    const BufferGroup& group = *groups_[stream.receive_.group];
-    const bool roomy = group.free() >= std::min(32U, group.population() / 8 + 1) || group.population() < group.count_max();
-    if (!roomy) {
+    auto& budget = rearm_budget_[stream.receive_.group];
+    if (budget == 0) {
       starved_[kept++] = data;
       continue;
     }
+    --budget;
     stream.starved_ = false;
     stream.arm();
   }

@@ -130,6 +130,7 @@ class Loop {
   std::vector<Stream*> dirty_;
   std::vector<Stream*> settled_;
   std::vector<UserData> starved_;
+  std::vector<std::uint32_t> rearm_budget_;  // by group; only rearm_starved() uses it
   std::array<Completion, batch_max> batch_{};
   std::array<iovec, iovecs_max> iovecs_{};
   std::size_t iovecs_used_ = 0;
@@ -152,6 +153,7 @@ template <class Handler>
 void Loop::turn(Handler& handler) {
   flush();
   for (const auto& group : groups_) group->publish();
+  if (!starved_.empty()) rearm_starved();
   wait();
   now_ = kernel_.now();
   const std::size_t count = kernel_.reap(batch_);
@@ -159,7 +161,6 @@ void Loop::turn(Handler& handler) {
   ++counters_.turns;
   counters_.completions += count;
   for (std::size_t i = 0; i < count; ++i) dispatch(batch_[i], handler);
-  if (!starved_.empty()) rearm_starved();
   while (Timer* const timer = timers_->expire(now_)) {
     if (timer->kind == Timer::kind_of_loop) {
       static_cast<Listener*>(timer->owner)->arm();
@@ -220,7 +221,7 @@ void Loop::received(Stream& stream, const Completion& completion, Handler& handl
   // Take the buffer first, whatever became of the stream: nobody else gives it back.
   Slice slice;
   if (completion.has_buffer()) {
-    slice = groups_[stream.receive_.group]->take(completion.buffer_id(),
+    slice = groups_[stream.armed_group_]->take(completion.buffer_id(),
                                                  static_cast<std::uint32_t>(completion.result > 0 ? completion.result : 0));
   }
   if (!completion.more()) stream.receiving_ = false;

@@ -38,6 +38,7 @@ void Stream::arm() {
   if (state_ == State::open ? !receive_wanted_ : state_ != State::lingering) return;
   const bool multishot = !receive_.one_shot && loop_.kernel_.capabilities().credit_receive;
   receiving_ = true;
+  armed_group_ = receive_.group;
   loop_.kernel_.receive(socket_, receive_.group, multishot ? ReceiveKind::multishot : ReceiveKind::one_shot,
                         multishot ? receive_.credit : 0, loop_.name(Operation::receive, slot_));
 }
