@@ -93,7 +93,6 @@ void Stream::settle() {
   if (state_ != State::closing || in_flight() || settled_) return;
   settled_ = true;
   loop_.settled_.push_back(this);
-  loop_.again();
 }
 
 }  // namespace ring
