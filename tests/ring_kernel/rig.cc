@@ -123,21 +123,6 @@ std::size_t write_some(const File& socket, std::string_view bytes) {
   return static_cast<std::size_t>(count > 0 ? count : 0);
 }
 
-std::string pattern(std::uint64_t seed, std::uint64_t offset, std::size_t size) {
-  std::string bytes(size, '\0');
-  for (std::size_t i = 0; i < size; ++i) {
-    std::uint64_t x = (offset + i) * 0x9e3779b97f4a7c15ULL ^ seed * 0xbf58476d1ce4e5b9ULL;
-    x ^= x >> 29;
-    x *= 0x94d049bb133111ebULL;
-    bytes[i] = static_cast<char>(x >> 56);
-  }
-  return bytes;
-}
-
-std::string_view text_of(const ring::Slice& slice) {
-  return {reinterpret_cast<const char*>(slice.bytes().data()), slice.size()};
-}
-
 Rig::Rig(const RigOptions& options) {
   ring::LoopOptions loop_options;
   loop_options.kernel.submission_entries = 64;

@@ -11,6 +11,7 @@
 
 #include "ring/loop.h"
 #include "tests/ring_support/hooked.h"
+#include "tests/ring_support/pattern.h"
 
 namespace ring_test {
 
@@ -60,10 +61,7 @@ bool read_some(const File& socket, std::string& into, std::size_t size_max = 655
 // Writes what fits; returns how much (0: nothing fits or the peer is gone).
 std::size_t write_some(const File& socket, std::string_view bytes);
 
-// The bytes at `offset` of an endless stream that is different for every seed.
-std::string pattern(std::uint64_t seed, std::uint64_t offset, std::size_t size);
 
-std::string_view text_of(const ring::Slice& slice);
 
 struct RigOptions {
   ring::Capabilities allowed = ring::Capabilities::all();
