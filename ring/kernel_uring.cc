@@ -179,6 +179,8 @@ void Kernel::enter(const Wait& wait) {
       result = io_uring_submit_and_wait_timeout(&self.ring, &cqe, 1, until, nullptr);
     }
   }
+  // Short of memory the kernel starts fewer than asked. What they point to dies with this call.
+  while (io_uring_sq_ready(&self.ring) > 0) io_uring_submit(&self.ring);
   self.headers_used = 0;
   // Interrupted, timed out, or completions must be reaped first: the next turn goes on.
   const bool expected = result >= 0 || result == -EINTR || result == -ETIME || result == -EBUSY || result == -EAGAIN;

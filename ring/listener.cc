@@ -13,7 +13,7 @@ void Listener::start(int socket, std::uint32_t tag) {
   tag_ = tag;
   slot_ = loop_.take_slot(this);
   retry_.owner = this;
-  retry_.kind = 0;
+  retry_.kind = Timer::kind_of_loop;
   stopping_ = false;
   arm();
 }

@@ -3,7 +3,7 @@
 // Out of descriptors (EMFILE, ENFILE) the kernel ends the accept and would end it again at once: the spare
 // descriptor is given up to accept one connection and tell it why it is refused (Handler::on_refused), and
 // the accept is armed again after a pause.
-// Owner:  the shard. Life: stop() and then Handler::on_listener_closed before destruction.
+// Owner:  the shard. Life: stop(), then turns until !running(), before destruction.
 #pragma once
 
 #include <cstdint>

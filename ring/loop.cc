@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 
 #include "ring/check.h"
 
@@ -30,6 +31,7 @@ std::optional<SetupError> Loop::open(const LoopOptions& options) {
       return explain_setup_error(-error, read_setup_facts());
     }
   }
+  rearm_budget_.resize(groups_.size());
   min_wait_ = options.min_wait;
   now_ = kernel_.now();
   timers_ = std::make_unique<TimerWheel>(now_);
@@ -61,6 +63,15 @@ void Loop::check_name(const UserData& data) const {
   RING_CHECK((slots_[data.slot].generation & 0xffffffU) == data.generation);
 }
 
+void Loop::connect(Stream& stream, const sockaddr* address, socklen_t size) {
+  RING_CHECK(size <= sizeof(sockaddr_storage));
+  // The kernel reads it at the next enter, when the caller's may be gone.
+  auto& copy = *addresses_.emplace_back(std::make_unique<sockaddr_storage>());
+  std::memcpy(&copy, address, size);
+  kernel_.connect(stream.socket_, reinterpret_cast<const sockaddr*>(&copy), size,
+                  name(Operation::connect, stream.slot_));
+}
+
 void Loop::mark_dirty(Stream& stream) {
   if (stream.dirty_) return;
   stream.dirty_ = true;
@@ -76,7 +87,7 @@ void Loop::flush() {
 }
 
 void Loop::flush(Stream& stream) {
-  if (stream.sending_ || stream.queue_.empty()) return;
+  if (stream.sending_ || stream.connecting_ || stream.queue_.empty()) return;
   if (stream.state_ != Stream::State::open && stream.state_ != Stream::State::finishing) return;
   if (iovecs_used_ + gather_max > iovecs_.size()) {
     // Ranges must live until they are submitted: submit, then start over.
@@ -106,20 +117,21 @@ void Loop::starve(Stream& stream) {
 }
 
 void Loop::rearm_starved() {
-  // Give-backs of this turn are published before the next enter, so a group with free buffers will do.
-  // Oldest first; those whose group is still empty keep their order.
+  // After publish and right before the wait, so that a give-back from anywhere counts. As many as there are
+  // buffers, oldest first: nobody is tried in vain, and one free buffer is enough to go on.
+  for (std::size_t i = 0; i < groups_.size(); ++i) rearm_budget_[i] = groups_[i]->free();
   std::size_t kept = 0;
   for (const auto& data : starved_) {
     const auto& entry = slots_[data.slot];
     if (entry.object == nullptr || (entry.generation & 0xffffffU) != data.generation) continue;
     auto& stream = *static_cast<Stream*>(entry.object);
     if (!stream.starved_) continue;
-    const BufferGroup& group = *groups_[stream.receive_.group];
-    const bool roomy = group.free() >= std::min(32U, group.population() / 8 + 1) || group.population() < group.count_max();
-    if (!roomy) {
+    auto& budget = rearm_budget_[stream.receive_.group];
+    if (budget == 0) {
       starved_[kept++] = data;
       continue;
     }
+    --budget;
     stream.starved_ = false;
     stream.arm();
   }
@@ -142,6 +154,7 @@ void Loop::wait() {
   mailbox_.awake();
   iovecs_used_ = 0;
   sends_queued_ = 0;
+  addresses_.clear();
 }
 
 void Loop::forget(Stream& stream) {

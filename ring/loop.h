@@ -96,6 +96,7 @@ class Loop {
   [[nodiscard]] Object& object_of(const UserData& data);
   void check_name(const UserData& data) const;
 
+  void connect(Stream& stream, const sockaddr* address, socklen_t size);
   void mark_dirty(Stream& stream);
   void flush();
   void flush(Stream& stream);
@@ -107,6 +108,8 @@ class Loop {
 
   template <class Handler>
   void dispatch(const Completion& completion, Handler& handler);
+  template <class Handler>
+  void connected(Stream& stream, const Completion& completion, Handler& handler);
   template <class Handler>
   void received(Stream& stream, const Completion& completion, Handler& handler);
   template <class Handler>
@@ -127,10 +130,12 @@ class Loop {
   std::vector<Stream*> dirty_;
   std::vector<Stream*> settled_;
   std::vector<UserData> starved_;
+  std::vector<std::uint32_t> rearm_budget_;  // by group; only rearm_starved() uses it
   std::array<Completion, batch_max> batch_{};
   std::array<iovec, iovecs_max> iovecs_{};
   std::size_t iovecs_used_ = 0;
   std::uint32_t sends_queued_ = 0;  // since the last enter
+  std::vector<std::unique_ptr<sockaddr_storage>> addresses_;  // of connects since the last enter
   Duration min_wait_{0};
   LoopCounters counters_;
   Instant now_{};
@@ -148,6 +153,7 @@ template <class Handler>
 void Loop::turn(Handler& handler) {
   flush();
   for (const auto& group : groups_) group->publish();
+  if (!starved_.empty()) rearm_starved();
   wait();
   now_ = kernel_.now();
   const std::size_t count = kernel_.reap(batch_);
@@ -155,9 +161,8 @@ void Loop::turn(Handler& handler) {
   ++counters_.turns;
   counters_.completions += count;
   for (std::size_t i = 0; i < count; ++i) dispatch(batch_[i], handler);
-  if (!starved_.empty()) rearm_starved();
   while (Timer* const timer = timers_->expire(now_)) {
-    if (timer->kind == 0) {
+    if (timer->kind == Timer::kind_of_loop) {
       static_cast<Listener*>(timer->owner)->arm();
     } else {
       handler.on_timer(*timer);
@@ -182,12 +187,8 @@ void Loop::dispatch(const Completion& completion, Handler& handler) {
       return sent(object_of<Stream>(data), completion, handler);
     case Operation::accept:
       return accepted(object_of<Listener>(data), completion, handler);
-    case Operation::connect: {
-      auto& stream = object_of<Stream>(data);
-      stream.connecting_ = false;
-      if (stream.state_ == Stream::State::closing) return stream.settle();
-      return handler.on_connected(stream, completion.result < 0 ? -completion.result : 0);
-    }
+    case Operation::connect:
+      return connected(object_of<Stream>(data), completion, handler);
     case Operation::wake:
       return read_wake_file();
     case Operation::cancel:  // the cancelled operation reports for itself
@@ -197,11 +198,30 @@ void Loop::dispatch(const Completion& completion, Handler& handler) {
 }
 
 template <class Handler>
+void Loop::connected(Stream& stream, const Completion& completion, Handler& handler) {
+  const int error = completion.result < 0 ? -completion.result : 0;
+  stream.connecting_ = false;
+  if (stream.state_ == Stream::State::closing) return stream.settle();
+  if (error != 0) {
+    stream.ended_ = stream.send_failed_ = true;
+    stream.queue_.clear();
+  }
+  if (stream.state_ == Stream::State::finishing) {
+    if (stream.queue_.empty()) return stream.finish();
+    return mark_dirty(stream);
+  }
+  handler.on_connected(stream, error);
+  // What was asked for while connecting.
+  if (!stream.queue_.empty()) mark_dirty(stream);
+  stream.arm();
+}
+
+template <class Handler>
 void Loop::received(Stream& stream, const Completion& completion, Handler& handler) {
   // Take the buffer first, whatever became of the stream: nobody else gives it back.
   Slice slice;
   if (completion.has_buffer()) {
-    slice = groups_[stream.receive_.group]->take(completion.buffer_id(),
+    slice = groups_[stream.armed_group_]->take(completion.buffer_id(),
                                                  static_cast<std::uint32_t>(completion.result > 0 ? completion.result : 0));
   }
   if (!completion.more()) stream.receiving_ = false;

@@ -24,7 +24,7 @@ void Stream::open(int socket, const ReceiveOptions& receive) {
 void Stream::connect(int socket, const sockaddr* address, socklen_t size, const ReceiveOptions& receive) {
   open(socket, receive);
   connecting_ = true;
-  loop_.kernel_.connect(socket, address, size, loop_.name(Operation::connect, slot_));
+  loop_.connect(*this, address, size);
 }
 
 void Stream::receive_wanted(bool wanted) {
@@ -38,6 +38,7 @@ void Stream::arm() {
   if (state_ == State::open ? !receive_wanted_ : state_ != State::lingering) return;
   const bool multishot = !receive_.one_shot && loop_.kernel_.capabilities().credit_receive;
   receiving_ = true;
+  armed_group_ = receive_.group;
   loop_.kernel_.receive(socket_, receive_.group, multishot ? ReceiveKind::multishot : ReceiveKind::one_shot,
                         multishot ? receive_.credit : 0, loop_.name(Operation::receive, slot_));
 }
@@ -67,7 +68,7 @@ void Stream::close() {
 
 void Stream::finish() {
   if (state_ != State::open && state_ != State::finishing) return;
-  if (!queue_.empty() && !send_failed_) {
+  if (connecting_ || (!queue_.empty() && !send_failed_)) {
     state_ = State::finishing;
     return;
   }
@@ -92,7 +93,6 @@ void Stream::settle() {
   if (state_ != State::closing || in_flight() || settled_) return;
   settled_ = true;
   loop_.settled_.push_back(this);
-  loop_.again();
 }
 
 }  // namespace ring

@@ -38,10 +38,12 @@ class Stream {
   Stream& operator=(const Stream&) = delete;
 
   void open(int socket, const ReceiveOptions& receive);
-  // Takes the unconnected socket; `address` is copied. Completion: Handler::on_connected.
+  // Takes the unconnected socket; `address` is copied. Completion: Handler::on_connected. What is sent or
+  // wanted before that happens once connected.
   void connect(int socket, const sockaddr* address, socklen_t size, const ReceiveOptions& receive);
 
   void receive_wanted(bool wanted);
+  // From the next receive on; one already in flight ends as it began.
   void receive_options(const ReceiveOptions& receive) { receive_ = receive; }
 
   // Takes the bytes over; they leave with the loop's next turn, in order. After the peer is gone or the
@@ -84,6 +86,7 @@ class Stream {
   int socket_ = -1;
   std::uint32_t slot_ = 0;
   std::uint32_t ranges_in_flight_ = 0;
+  std::uint16_t armed_group_ = 0;  // of the receive in flight, or of the one that starved
   State state_ = State::idle;
   std::uint8_t role_;
   bool receive_wanted_ = false;

@@ -44,8 +44,9 @@ TimerWheel::~TimerWheel() {
 }
 
 std::int64_t TimerWheel::due_tick(Instant deadline) {
-  // Rounded up: never before the deadline.
-  return (deadline.time_since_epoch() + tick - Duration{1}) / tick;
+  // Rounded up: never before the deadline. Not by adding first, which the farthest deadlines overflow.
+  const Duration since = deadline.time_since_epoch();
+  return since / tick + (since % tick > Duration{0} ? 1 : 0);
 }
 
 void TimerWheel::set(Timer& timer, Instant deadline) {

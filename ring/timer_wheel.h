@@ -17,6 +17,8 @@ namespace ring {
 
 // What a timer is for is the owner's `kind`; whose it is, the owner knows by where it lies.
 struct Timer {
+  static constexpr std::uint32_t kind_of_loop = 0xffffffffU;  // the loop's own, never handed out
+
   Timer* previous = nullptr;
   Timer* next = nullptr;
   Instant deadline{};

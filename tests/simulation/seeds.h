@@ -1,0 +1,30 @@
+// Which seeds a run of the simulation tries (main.cc says how they are given).
+#pragma once
+
+#include <doctest/doctest.h>
+
+#include <cstdint>
+#include <cstdlib>
+#include <functional>
+
+namespace sim {
+
+inline std::uint64_t seed_running = 0;  // for the last words of a run that aborts
+
+inline std::uint64_t number_from(const char* name, std::uint64_t otherwise) {
+  const char* const text = std::getenv(name);
+  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
+}
+
+// One line on failure names the seed; a failed one ends the test.
+inline void for_each_seed(std::uint64_t count, const std::function<void(std::uint64_t)>& run) {
+  const std::uint64_t first = number_from("SIM_SEED", 1);
+  const std::uint64_t end = first + number_from("SIM_STEPS", count);
+  for (std::uint64_t seed = first; seed < end; ++seed) {
+    seed_running = seed;
+    INFO("SIM_SEED=" << seed << " SIM_STEPS=1");
+    run(seed);
+  }
+}
+
+}  // namespace sim
