@@ -149,7 +149,8 @@ class RawClient:
         self.notices = []
         self.pid = None
         self.secret = None
-        self.buffered = b""
+        self.buffered = bytearray()
+        self._read = 0  # how much of `buffered` was given out
         if unix:
             self.socket = socket.socket(socket.AF_UNIX)
             address = f"{target.socket_dir}/.s.PGSQL.{target.port}"
@@ -176,7 +177,10 @@ class RawClient:
 
     def exactly(self, size):
         """`size` bytes; raises Closed at the end of the stream."""
-        while len(self.buffered) < size:
+        while len(self.buffered) - self._read < size:
+            if self._read:
+                del self.buffered[:self._read]
+                self._read = 0
             try:
                 piece = self.socket.recv(1 << 18)
             except ConnectionError:
@@ -184,8 +188,8 @@ class RawClient:
             if not piece:
                 raise Closed()
             self.buffered += piece
-        head, self.buffered = self.buffered[:size], self.buffered[size:]
-        return head
+        self._read += size
+        return bytes(self.buffered[self._read - size:self._read])
 
     def receive(self):
         """The next message of any kind."""
