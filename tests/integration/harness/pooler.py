@@ -13,6 +13,7 @@ import psycopg
 
 from harness import toml
 from harness.postgres import APP_ROLES, DATABASE, OWNER, password
+from harness.raw import RawClient
 from harness.wait import DEADLINE_S, die_with_parent, free_port, until
 
 SANITIZER_REPORTS = ("ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "runtime error:",
@@ -91,8 +92,8 @@ class Pgring:
 
     # Starting and ending.
 
-    def spawn(self, notify_path=None):
-        """Starts the process without waiting for it to be ready."""
+    def spawn(self, notify_path=None, stderr=None):
+        """Starts the process without waiting for it to be ready. `stderr` replaces the log file."""
         env = {**os.environ, **self._env}
         env.pop("NOTIFY_SOCKET", None)
         if notify_path:
@@ -105,18 +106,21 @@ class Pgring:
 
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
-                [*self._wrapper, binary(), "run", self.config_path], stdout=log, stderr=log, env=env,
+                [*self._wrapper, binary(), "run", self.config_path], stdout=log,
+                stderr=log if stderr is None else stderr, env=env,
                 stdin=subprocess.DEVNULL, preexec_fn=before_exec, cwd=self.root, **self._as_user)
         return self
 
-    def start(self):
+    def start(self, stderr=None):
         """Starts the process and waits for its READY=1, sent as to systemd."""
         path = f"{self.root}/notify"
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+            if os.path.exists(path):
+                os.unlink(path)  # from a start before this one
             notify.bind(path)
             os.chmod(path, 0o777)
             notify.settimeout(0.02)
-            self.spawn(path)
+            self.spawn(path, stderr)
 
             def is_ready():
                 if self.process.poll() is not None:
@@ -206,12 +210,15 @@ class Pgring:
     def console(self, user=CONSOLE_ADMIN, dbname="pgring"):
         return self.connect(user=user, dbname=dbname)
 
-    def show(self, what):
-        """The rows of SHOW `what` as dicts."""
-        with self.console() as connection:
-            cursor = connection.execute(f"SHOW {what}")
-            names = [column.name for column in cursor.description]
-            return [dict(zip(names, row)) for row in cursor.fetchall()]
+    def show(self, what, dbname="pgring"):
+        """The rows of SHOW `what` as dicts of text."""
+        client = RawClient(self)
+        try:
+            answer = client.login(CONSOLE_ADMIN, dbname).run(f"SHOW {what}")
+        finally:
+            client.close()
+        (header,) = [got for got in answer if got.kind == "T"]
+        return [dict(zip(header.names, got.columns)) for got in answer if got.kind == "D"]
 
     def libpq_env(self, user="app_scram"):
         """For programs: psql, pgbench, pg_dump."""

@@ -117,9 +117,9 @@ class Postgres:
             self.process = subprocess.Popen(
                 [f"{self.bin}/postgres", "-D", self.data], stdout=log, stderr=log, cwd="/",
                 preexec_fn=die_with_parent(signal.SIGQUIT), **self._as_user)
-        until(self._is_ready, "PostgreSQL answers", 60)
+        until(self.is_ready, "PostgreSQL answers", 60)
 
-    def _is_ready(self):
+    def is_ready(self):
         assert self.process.poll() is None, f"PostgreSQL ended:\n{self.log()}"
         return subprocess.run(
             [f"{self.bin}/pg_isready", "-q", "-h", self.socket_dir, "-p", str(self.port)],

@@ -44,6 +44,17 @@ class Message(NamedTuple):
         return self.body.rstrip(b"\0").decode()
 
     @property
+    def names(self):
+        """The column names of a RowDescription."""
+        assert self.kind == "T", self
+        (count,), at, names = struct.unpack_from("!H", self.body), 2, []
+        for _ in range(count):
+            end = self.body.index(b"\0", at)
+            names.append(self.body[at:end].decode())
+            at = end + 1 + 18  # table, attribute, type, size, modifier, format
+        return names
+
+    @property
     def columns(self):
         """The values of a DataRow as text; None is NULL."""
         assert self.kind == "D", self
