@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Compares pgring, PgBouncer and no pooler with pgbench, in turn, in one run.
 
-Starts its own PostgreSQL (fsync off, its own folder and port) or, with --server null, a server that
-answers at once. Every scenario runs in several rounds; in each round every target runs once, so that
-a noisy machine hits all alike. What is printed are medians; --json keeps every round. PGRING names
-the binary. How to read the figures: README.md here.
+Starts its own PostgreSQL (fsync off, its own folder and port) or, with --server null, a server
+that answers at once. Every scenario runs in several rounds; in each round every target runs once,
+so that a noisy machine hits all alike. What is printed are medians; --json keeps every round.
+PGRING names the binary. How to read the figures: README.md here.
 """
 
 import argparse
@@ -66,8 +66,8 @@ def parse_arguments():
     parser.add_argument("--seconds", type=int, default=3, help="of one run")
     parser.add_argument("--quick", action="store_true", help="1 round of 1 s, 1 and 50 clients")
     parser.add_argument("--server", choices=("postgresql", "null"), default="postgresql")
-    parser.add_argument("--nullserver", default=os.environ.get("PGRING_NULLSERVER", ""),
-                        help="path of the built perf/nullserver")
+    parser.add_argument("--nullserver", default=beside_pgring("perf/nullserver"),
+                        help="path of the built null server (default: in pgring's build folder)")
     parser.add_argument("--targets", type=words(TARGETS), default=list(TARGETS))
     parser.add_argument("--scripts", type=words(SCRIPTS), default=list(SCRIPTS))
     parser.add_argument("--protocols", type=words(PROTOCOLS), default=list(PROTOCOLS))
@@ -88,6 +88,12 @@ def parse_arguments():
     if options.server == "null":
         options.scripts = ["select"]
     return options
+
+
+def beside_pgring(path):
+    """A file of the build folder that PGRING, BUILD/src/pgring, is in."""
+    binary = os.path.abspath(os.environ.get("PGRING", ""))
+    return os.path.join(os.path.dirname(os.path.dirname(binary)), path)
 
 
 def words(known):

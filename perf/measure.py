@@ -76,7 +76,8 @@ def pgbench(target, server, scenario, length, folder=None):
                           timeout=600)
     processed = re.search(r"actually processed: (\d+)", done.stdout)
     if done.returncode != 0 or not processed or "aborted" in done.stderr:
-        raise RuntimeError(f"{target.name}: {' '.join(command)}:\n{done.stdout}{done.stderr}"[:2000])
+        said = f"{done.stdout}{done.stderr}"[:2000]
+        raise RuntimeError(f"{target.name}: {' '.join(command)}:\n{said}")
     return done.stdout, int(processed.group(1))
 
 

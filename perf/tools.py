@@ -50,8 +50,8 @@ class RealServer(Postgres):
     def __init__(self, scale):
         super().__init__(settings={"max_connections": "600", "shared_buffers": "512MB",
                                    "max_wal_size": "4GB"})
-        self._tool("pgbench", "-h", self.socket_dir, "-p", str(self.port), "-U", "owner", "-i", "-s",
-                   str(scale), "-q", "bench")
+        self._tool("pgbench", "-h", self.socket_dir, "-p", str(self.port), "-U", "owner", "-i",
+                   "-s", str(scale), "-q", "bench")
         self.admin.execute("grant all on all tables in schema public to public")
 
     def version(self):
@@ -128,7 +128,7 @@ class PgBouncerTarget:
 
     def __init__(self, server, options):
         self.program = shutil.which("pgbouncer") or "/usr/sbin/pgbouncer"
-        assert os.access(self.program, os.X_OK), "no PgBouncer on this machine (--targets leaves it out)"
+        assert os.access(self.program, os.X_OK), "no PgBouncer here (see --targets)"
         self.socket_dir = tempfile.mkdtemp(prefix="pgring-bouncer-")
         self.host, self.port = "127.0.0.1", free_port()
         host = server.host if options.server_transport == "tcp" else server.socket_dir

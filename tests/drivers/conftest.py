@@ -1,4 +1,4 @@
-"""The drivers' tests use the fixtures of the integration tests. PGRING names the binary under test."""
+"""Fixtures of the drivers' tests: those of the integration tests. PGRING names the binary."""
 
 import os
 import sys
@@ -7,7 +7,8 @@ import pytest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "integration"))
 
-from harness.fixtures import opened, own_postgres, pgring, pgring_idle, postgres, raw  # noqa: E402,F401
+from harness.fixtures import (  # noqa: E402,F401
+    opened, own_postgres, pgring, pgring_idle, postgres, raw)
 from harness.pooler import binary  # noqa: E402
 
 

@@ -23,7 +23,8 @@ def tool(name):
 def classes(tmp_path_factory):
     folder = tmp_path_factory.mktemp("classes")
     assert os.path.exists(DRIVER), f"{DRIVER} is missing: install libpostgresql-jdbc-java"
-    done = subprocess.run([tool("javac"), "-d", str(folder), SOURCE], capture_output=True, text=True)
+    done = subprocess.run([tool("javac"), "-d", str(folder), SOURCE], capture_output=True,
+                          text=True)
     assert done.returncode == 0, done.stderr
     return folder
 

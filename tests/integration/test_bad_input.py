@@ -161,7 +161,8 @@ OUT_OF_ORDER = {
     "CopyData without COPY": message("d", b"1\n") + query("select 1"),
     "CopyDone without COPY": message("c") + query("select 1"),
     "CopyFail without COPY": message("f", b"no\0") + query("select 1"),
-    "CopyData among a group": parse("select 1") + message("d", b"1\n") + bind() + execute() + sync(),
+    "CopyData among a group": (parse("select 1") + message("d", b"1\n") + bind() + execute() +
+                               sync()),
     "Execute without Bind": execute() + sync() + query("select 1"),
     "Bind of an unknown statement": bind(statement="nope") + sync() + query("select 1"),
     "Describe of nothing": describe("S", "nope") + sync() + query("select 1"),

@@ -160,7 +160,8 @@ def test_a_cancel_racing_with_the_end_of_its_query_never_hits_another_client(pgr
                 counts["own"] += 1
 
     with concurrent.futures.ThreadPoolExecutor(3) as pool:
-        workers = [pool.submit(work) for work in (cancel_all_the_time, neighbour_works, client_works)]
+        workers = [pool.submit(work)
+                   for work in (cancel_all_the_time, neighbour_works, client_works)]
         end = time.monotonic() + 3
         until(lambda: time.monotonic() > end or any(worker.done() for worker in workers),
               "three seconds pass", 10)

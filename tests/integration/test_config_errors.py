@@ -1,4 +1,4 @@
-"""The command line and its config: errors name the place, the cause and the fix; exit codes are sysexits'."""
+"""The command line and the config: errors name the place, the cause and the fix."""
 
 import re
 import subprocess

@@ -1,4 +1,4 @@
-"""The console: its columns are PgBouncer's, its commands work in both protocols, viewers only look."""
+"""The console: PgBouncer's columns, commands in both protocols, viewers only look."""
 
 import pytest
 from harness.pooler import CONSOLE_ADMIN, CONSOLE_VIEWER, plain_userlist
@@ -12,9 +12,9 @@ COLUMNS = {
     "VERSION": "version",
     "CLIENTS": SOCKET_COLUMNS,
     "SERVERS": SOCKET_COLUMNS,
-    "POOLS": "database user cl_active cl_waiting cl_active_cancel_req cl_waiting_cancel_req sv_active"
-             " sv_active_cancel sv_being_canceled sv_idle sv_used sv_tested sv_login maxwait maxwait_us"
-             " pool_mode load_balance_hosts",
+    "POOLS": "database user cl_active cl_waiting cl_active_cancel_req cl_waiting_cancel_req"
+             " sv_active sv_active_cancel sv_being_canceled sv_idle sv_used sv_tested sv_login"
+             " maxwait maxwait_us pool_mode load_balance_hosts",
     "DATABASES": "name host port database force_user pool_size min_pool_size reserve_pool_size"
                  " server_lifetime pool_mode load_balance_hosts max_connections current_connections"
                  " max_client_connections current_client_connections paused disabled",
@@ -27,8 +27,8 @@ COLUMNS = {
              " avg_recv avg_sent avg_xact_time avg_query_time avg_wait_time avg_client_parse_count"
              " avg_server_parse_count avg_bind_count avg_client_login_count",
 }
-LISTS = ("databases users peers pools peer_pools free_clients used_clients login_clients free_servers"
-         " used_servers dns_names dns_zones dns_queries dns_pending")
+LISTS = ("databases users peers pools peer_pools free_clients used_clients login_clients"
+         " free_servers used_servers dns_names dns_zones dns_queries dns_pending")
 
 
 @pytest.fixture

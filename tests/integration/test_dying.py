@@ -231,7 +231,8 @@ def test_a_server_dying_at_any_byte_is_an_error_for_its_client_only(pgring, post
 def test_a_server_that_says_nonsense_at_login_is_an_error_not_a_crash(pgring, raw):
     answers = [b"", b"E", b"H", b"R\0\0\0\4", b"R\0\0\0\3", b"R\xff\xff\xff\xff", b"\0" * 100,
                b"R\0\0\0\x08\0\0\0\x63", b"R\0\0\0\x0c\0\0\0\x05", b"Z\0\0\0\5I",
-               b"E\0\0\0\5\0", b"E\0\0\0\4", b"R\0\0\0\x08\0\0\0\0K\0\0\0\4", b"HTTP/1.1 400\r\n\r\n",
+               b"E\0\0\0\5\0", b"E\0\0\0\4", b"R\0\0\0\x08\0\0\0\0K\0\0\0\4",
+               b"HTTP/1.1 400\r\n\r\n",
                b"R\0\0\0\x17\0\0\0\x0aSCRAM-SHA-256", b"R\0\0\0\x08\0\0\0\x0b",
                b"R\0\0\0\x08\0\0\0\x0c", b"v\0\0\0\x0c\0\3\0\0\xff\xff\xff\xff"]
     listener = socket.create_server(("127.0.0.1", 0), backlog=64)

@@ -1,4 +1,4 @@
-"""A client keeps its session parameters whatever server connection serves it, and nobody else gets them."""
+"""A client keeps its session parameters on every server connection; nobody else gets them."""
 
 import itertools
 

@@ -1,4 +1,4 @@
-"""What passes through arrives unchanged: pipelines, errors, notices, portals, function calls, large objects."""
+"""What passes through arrives unchanged: pipelines, errors, notices, portals, large objects."""
 
 import hashlib
 import select
@@ -7,9 +7,9 @@ import struct
 import psycopg
 import psycopg2
 import pytest
-from harness.raw import (bind, close, describe, errors, execute, flush, kinds, message, parse, query,
-                         sync, terminate, unnamed)
 from harness.postgres import password
+from harness.raw import (bind, close, describe, errors, execute, flush, kinds, message, parse,
+                         query, sync, terminate, unnamed)
 
 
 @pytest.fixture
@@ -49,8 +49,8 @@ def test_an_error_inside_a_group_skips_to_its_sync(client):
 
 
 def test_an_error_inside_a_pipelined_transaction_leaves_it_failed(client):
-    client.send(query("begin"), unnamed("select 1 / (random() * 0)::int"), sync(), unnamed("select 2"), sync(),
-                query("rollback"), query("select 3"))
+    client.send(query("begin"), unnamed("select 1 / (random() * 0)::int"), sync(),
+                unnamed("select 2"), sync(), query("rollback"), query("select 3"))
     shapes = [(kinds(answer), answer[-1].status) for answer in (client.ready() for _ in range(5))]
     assert shapes == [("CZ", "T"), ("12TEZ", "E"), ("EZ", "E"), ("CZ", "I"), ("TDCZ", "I")]
 
@@ -130,7 +130,8 @@ def test_a_portal_is_read_in_parts_inside_a_transaction(client):
     client.send(parse("select generate_series(1, 5)"), bind(), execute(limit=2), sync())
     assert kinds(client.ready()) == "12DDsZ"
     client.run("declare c cursor for select generate_series(1, 3)")
-    assert [got.columns for got in client.run("fetch 2 from c") if got.kind == "D"] == [["1"], ["2"]]
+    rows = [got.columns for got in client.run("fetch 2 from c") if got.kind == "D"]
+    assert rows == [["1"], ["2"]]
     client.run("commit")
 
 

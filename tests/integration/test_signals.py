@@ -159,7 +159,8 @@ def test_systemd_hears_ready_and_stopping(pgring_idle):
     assert pooler.wait_exit() == 0
 
 
-def test_a_second_pgring_on_the_same_port_is_refused_and_the_first_works_on(pgring, pgring_idle, raw):
+def test_a_second_pgring_on_the_same_port_is_refused_and_the_first_works_on(pgring, pgring_idle,
+                                                                            raw):
     first = pgring()
     second = pgring_idle(changes={"listen": {"port": first.port}})
     second.spawn()

@@ -1,4 +1,4 @@
-"""The first packets: encryption requests, protocol versions, malformed startups, compared with PostgreSQL's own answers."""
+"""The first packets: encryption requests, versions, malformed startups, as PostgreSQL answers."""
 
 import socket
 import struct

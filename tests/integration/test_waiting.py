@@ -1,4 +1,4 @@
-"""Clients wait for a server connection in the order they asked, as long as query_wait, up to max_clients."""
+"""Clients wait in the order they asked, as long as query_wait, up to max_clients."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""Runs a program as in a container that forbids io_uring: seccomp answers io_uring_setup with an error.
+"""Runs a program as in a container that forbids io_uring, by seccomp.
 
 usage: confine.py ERRNO PROGRAM ARGUMENTS...
 

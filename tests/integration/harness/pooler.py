@@ -141,7 +141,8 @@ class Pgring:
         try:
             return self.process.wait(deadline_s)
         except subprocess.TimeoutExpired:
-            raise AssertionError(f"pgring still runs after {deadline_s:g} s:\n{self.tail()}") from None
+            raise AssertionError(
+                f"pgring still runs after {deadline_s:g} s:\n{self.tail()}") from None
 
     def stop(self):
         """Ends the process gently, then firmly, and says what was wrong, if anything."""

@@ -273,7 +273,8 @@ class RawClient:
             assert b"SCRAM-SHA-256" in body[4:].split(b"\0"), body
             scram = ScramClient(secret)
             first = scram.first()
-            self.send(message("p", cstring("SCRAM-SHA-256") + struct.pack("!I", len(first)) + first))
+            body = cstring("SCRAM-SHA-256") + struct.pack("!I", len(first)) + first
+            self.send(message("p", body))
         elif code == 11:  # SASLContinue
             self.send(message("p", scram.final(body[4:])))
         elif code == 12:  # SASLFinal
@@ -300,5 +301,5 @@ def errors(messages):
 
 
 def kinds(messages):
-    """The shape of an answer: "1", "2", "T", "D", "C", "Z" …, ParameterStatus and notices left out."""
+    """The shape of an answer, "12TDCZ"; ParameterStatus and notices are left out."""
     return "".join(got.kind for got in messages if got.kind not in "SN")

@@ -1,4 +1,4 @@
-"""The client's half of SCRAM-SHA-256 and md5, from RFC 5802 and the PostgreSQL docs (sasl-authentication)."""
+"""The client's half of SCRAM-SHA-256 and md5: RFC 5802, PostgreSQL docs sasl-authentication."""
 
 import base64
 import hashlib
