@@ -128,10 +128,10 @@ def test_a_userlist_that_is_not_there_or_broken_is_named(write, tmp_path):
     text = GOOD.replace('"trust"', f'"scram-sha-256"\nfile = "{userlist}"')
     done = run("run", write(text))
     assert done.returncode == EX_CONFIG and str(userlist) in done.stderr
-    userlist.write_text('"good" "secret"\n"broken\n')
+    userlist.write_text('"good" "hunter-two"\n"broken "hunter-three\n')
     done = run("run", write(text))
     assert done.returncode == EX_CONFIG and f"{userlist}:2" in done.stderr
-    assert "secret" not in done.stderr
+    assert "hunter" not in done.stderr
 
 
 def test_help_and_version_are_printed():
@@ -142,10 +142,10 @@ def test_help_and_version_are_printed():
 
 
 @pytest.mark.parametrize("arguments", [[], ["--nonsense"], ["run"], ["check"], ["a", "b", "c"]])
-def test_a_wrong_command_line_is_an_error_that_shows_the_usage(arguments):
+def test_a_wrong_command_line_is_an_error_that_points_to_the_help(arguments):
     done = run(*arguments)
     assert done.returncode != 0
-    assert "usage" in (done.stdout + done.stderr).lower()
+    assert "--help" in done.stderr
 
 
 def test_the_file_alone_means_run(pgring_idle):

@@ -5,7 +5,7 @@ import time
 import psycopg
 import pytest
 from harness.postgres import password
-from harness.raw import Closed, errors, kinds, query, sync, unnamed
+from harness.raw import errors, kinds, query, sync, unnamed
 from harness.wait import stays, until
 
 PID = "select pg_backend_pid()"
@@ -100,11 +100,8 @@ def test_statement_mode_refuses_transactions(pgring, postgres, raw):
         client = raw(pooler).login()
         assert client.value("select 1") == "1"
         client.send(*begin)
-        try:
-            seen = client.ready()
-        except Closed as end:
-            seen = end.seen
-        assert errors(seen) and "statement" in errors(seen)[0][2].lower()
+        seen = client.until("E")
+        assert "statement" in errors(seen)[0][2].lower()
         assert neighbour.value("select 2") == "2"
         until(lambda: not postgres.backends("state like 'idle in transaction%%'"),
               "no transaction is left open")

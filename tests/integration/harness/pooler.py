@@ -84,11 +84,12 @@ class Pgring:
             self.config = toml.merge(self.config, changes)
         with open(self.config_path, "w") as file:
             file.write(toml.dump(self.config))
+        os.chmod(self.config_path, 0o600)
 
     def write_userlist(self, text):
         with open(self.userlist_path, "w") as file:
             file.write(text)
-        os.chmod(self.userlist_path, 0o640)
+        os.chmod(self.userlist_path, 0o600)
 
     # Starting and ending.
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from harness.postgres import DATABASE, password
 from harness.scram import ScramClient, md5_response
+from harness.wait import DEADLINE_S
 
 PROTOCOL_3_0 = 196608
 PROTOCOL_3_2 = 196610
@@ -154,7 +155,7 @@ def unnamed(text, values=()):
 class RawClient:
     """`target` is anything with host, port and socket_dir: a Pgring or a Postgres."""
 
-    def __init__(self, target, unix=False, timeout_s=20, receive_buffer=None):
+    def __init__(self, target, unix=False, timeout_s=DEADLINE_S, receive_buffer=None):
         self.timeout_s = timeout_s
         self.parameters = {}
         self.notices = []
