@@ -266,7 +266,8 @@ def test_a_server_that_says_nonsense_at_login_is_an_error_not_a_crash(pgring, ra
                 client = raw(pooler)
                 client.login()
                 client.run("select 1")
-            assert errors(refused.value.seen)[0][0] == "FATAL"
+            severity, code, text = errors(refused.value.seen)[0]
+            assert severity == "FATAL" and len(code or "") == 5 and text
         assert pooler.show("VERSION")
     finally:
         stop.set()

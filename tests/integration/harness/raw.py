@@ -26,7 +26,8 @@ class Message(NamedTuple):
     def fields(self):
         """The fields of an ErrorResponse or NoticeResponse by their letter."""
         parts = self.body.rstrip(b"\0").split(b"\0")
-        return {part[:1].decode(): part[1:].decode() for part in parts if part}
+        return {part[:1].decode("latin-1"): part[1:].decode(errors="replace") for part in parts
+                if part}
 
     @property
     def sqlstate(self):
