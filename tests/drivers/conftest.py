@@ -1,6 +1,7 @@
 """Fixtures of the drivers' tests: those of the integration tests. PGRING names the binary."""
 
 import os
+import signal
 import sys
 
 import pytest
@@ -13,6 +14,7 @@ from harness.pooler import binary  # noqa: E402
 
 
 def pytest_configure(config):
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # clean up when timeout(1) ends us
     try:
         binary()  # a missing binary fails the run; nothing is skipped for it
     except AssertionError as failure:

@@ -28,8 +28,9 @@ def test_asyncpg_runs_a_transaction(pooler, ledger):
                 async with connection.transaction():
                     await connection.execute("insert into ledger values ('never')")
                     await connection.fetch("select 1/0")
-            rows = [record["n"] async for record in cursor_rows(connection)]
-            assert rows == list(range(1, 1001))
+            if pooler.named_statements:  # asyncpg names the statement of every cursor
+                rows = [record["n"] async for record in cursor_rows(connection)]
+                assert rows == list(range(1, 1001))
         finally:
             await connection.close()
 
@@ -48,7 +49,12 @@ def test_asyncpg_copies_in_and_out(pooler, ledger):
         connection = await asyncpg.connect(**options(pooler))
         try:
             words = [f"word {number}" for number in range(3000)]
-            await connection.copy_records_to_table("ledger", records=[(word,) for word in words])
+            source = io.BytesIO("".join(f"{word}\n" for word in words).encode())
+            await connection.copy_to_table("ledger", source=source)
+            if pooler.named_statements:  # asyncpg prepares a look at the table's types
+                await connection.execute("truncate ledger")
+                await connection.copy_records_to_table("ledger",
+                                                       records=[(word,) for word in words])
             out = io.BytesIO()
             await connection.copy_from_query("select word from ledger", output=out)
             assert sorted(out.getvalue().decode().split("\n")[:-1]) == sorted(words)

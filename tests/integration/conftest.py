@@ -23,6 +23,7 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     config.addinivalue_line("markers", "long: minutes or gigabytes; runs with --long only")
     config.addinivalue_line("markers", "release: measures memory; runs with PGRING_BUILD=release")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # clean up when timeout(1) ends us
     try:
         binary()  # a missing binary fails the run; nothing is skipped for it
     except AssertionError as failure:

@@ -147,6 +147,20 @@ def test_a_wrong_length_in_any_message_is_answered_as_postgresql_does(pooler, po
         assert all(severity in ("ERROR", "FATAL") and code for severity, code, _ in pooled), length
 
 
+def test_error_texts_are_utf8_whatever_the_client_sent(pgring, raw):
+    # Drivers decode them: an echoed byte that is not text would be an error in the driver.
+    pooler = pgring(changes=TRUST)
+    for login, data in (("app_trust", parse("select 1", name=b"\x88\xff") + sync()),
+                        ("app_trust", message("\x88", b"") + sync()),
+                        (None, startup_packet({"user": b"app_tru\x80t", "database": "bench"})),
+                        (None, startup_packet({"user": "app_trust", "database": b"ben\xffch"})),
+                        (None, startup_packet({"user": "app_trust", "database": "bench",
+                                               b"no_such\xff": b"\xfe"}))):
+        for got in say(raw, pooler, data, login):
+            if got.kind == "E":
+                got.body.decode()  # strict
+
+
 @pytest.mark.parametrize("length", [5, 20000, 0x3FFFFFFF])
 def test_messages_that_never_become_complete_give_their_server_connections_back(
         pooler, postgres, raw, length):

@@ -84,7 +84,7 @@ def cstring(text):
 def message(kind, body=b"", length=None):
     """One message; `length` lies about its size where a test wants that."""
     size = len(body) + 4 if length is None else length
-    return kind.encode() + struct.pack("!I", size & 0xFFFFFFFF) + body
+    return kind.encode("latin-1") + struct.pack("!I", size & 0xFFFFFFFF) + body
 
 
 def startup_packet(parameters, protocol=PROTOCOL_3_0):
