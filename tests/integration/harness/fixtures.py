@@ -1,0 +1,95 @@
+"""The pytest fixtures of tests/integration and tests/drivers."""
+
+import pytest
+
+from harness.pooler import Pgring
+from harness.postgres import Postgres
+from harness.raw import RawClient
+from harness.wait import until
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    server = Postgres()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def own_postgres():
+    """A PostgreSQL for one test that stops, restarts or reconfigures it."""
+    server = Postgres()
+    yield server
+    server.stop()
+
+
+class Maker:
+    """Makes pgring objects and remembers them."""
+
+    def __init__(self, request):
+        self.made = []
+        self._request = request
+
+    def __call__(self, server=None, **options):
+        if server is None:
+            server = self._request.getfixturevalue("postgres")
+        self.made.append(Pgring(server, **options))
+        return self.made[-1]
+
+
+@pytest.fixture
+def pgring_idle(request):
+    """Makes pgring objects that are not started; stops and judges all at the end."""
+    make = Maker(request)
+    yield make
+    complaints = []
+    for process in reversed(make.made):
+        try:
+            process.stop()
+        except AssertionError as failure:
+            complaints.append(str(failure))
+    for server in {process.postgres for process in make.made}:
+        if server.process.poll() is None:
+            try:
+                until(lambda: not server.backends(), "no server connection is left")
+            except AssertionError as failure:
+                complaints.append(f"{failure}: {server.backends()}")
+    assert not complaints, "\n".join(complaints)
+
+
+@pytest.fixture
+def pgring(pgring_idle):
+    """Makes started pgring processes: pgring(database={"pool_size": 1}) and the like."""
+
+    def make(server=None, **options):
+        return pgring_idle(server, **options).start()
+
+    return make
+
+
+@pytest.fixture
+def raw():
+    """Makes raw protocol clients and closes them."""
+    clients = []
+
+    def make(target, **options):
+        clients.append(RawClient(target, **options))
+        return clients[-1]
+
+    yield make
+    for client in clients:
+        client.close()
+
+
+@pytest.fixture
+def opened():
+    """Keeps connections of a test and closes them before pgring is stopped."""
+    connections = []
+
+    def keep(connection):
+        connections.append(connection)
+        return connection
+
+    yield keep
+    for connection in connections:
+        connection.close()
