@@ -25,7 +25,7 @@ constexpr milliseconds flush_max{2000};
 constexpr std::size_t batch_size = PIPE_BUF;
 static_assert(line_size_max <= batch_size);
 
-// Zero pages of the binary: no shard ever finds it gone, and nothing is touched before use.
+// Zero pages of the binary: no shard ever finds it gone.
 constinit LogQueue queue_storage;
 
 class Logger {
@@ -33,6 +33,7 @@ class Logger {
   void start(const LogConfig& config, int fd) {
     POOLER_CHECK(!thread_.joinable());
     fd_ = fd;
+    if (queue_.claimed() == 0) queue_.touch();
     stopping_.store(false);
     deadline_.store(no_deadline);
     // Signals are the main thread's business.

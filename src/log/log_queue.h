@@ -23,8 +23,8 @@
 
 namespace pgring::log {
 
-inline constexpr std::size_t line_size_max = 2032;  // a slot is 2 KiB
-inline constexpr std::size_t slot_count = 2048;     // 4 MiB, resident only as far as used
+inline constexpr std::size_t line_size_max = 1008;  // a slot is 1 KiB
+inline constexpr std::size_t slot_count = 1024;     // 1 MiB, resident from start(): no later line is the first to touch its page
 static_assert(std::has_single_bit(slot_count));
 
 struct Slot {
@@ -32,7 +32,7 @@ struct Slot {
   std::uint32_t size = 0;
   std::array<char, line_size_max> text{};
 };
-static_assert(sizeof(Slot) == 2048);
+static_assert(sizeof(Slot) == 1024);
 
 class LogQueue {
  public:
@@ -69,6 +69,11 @@ class LogQueue {
   void release() {
     set_sequence(head_, head_ + slot_count);
     ++head_;
+  }
+
+  // Makes every slot resident. REQUIRES: nothing is claimed yet.
+  void touch() {
+    for (Slot& slot : slots_) slot.size = 0;
   }
 
   // Lines claimed so far, for a thread that waits until they are written.

@@ -159,8 +159,11 @@ void Pool::refuse_waiters() {
   }
 }
 
-void Pool::server_closed(Server& server) {
+void Pool::not_idle(Server& server) {
   if (server.idle_hook.linked()) idle_.erase(server);
+}
+
+void Pool::server_closed(Server& server) {
   all_.erase(server);
   shard_.forget_server(server);
   owned_.erase(&server);
@@ -187,7 +190,6 @@ void Pool::maintain() {
 }
 
 void Pool::close_idle(Server& server, std::string_view reason) {
-  idle_.erase(server);
   server.retire(reason);
 }
 
@@ -197,10 +199,7 @@ void Pool::close_all(std::string_view reason) {
 }
 
 void Pool::stop() {
-  for (Server* server = all_.front(); server != nullptr; server = ServerList::next(*server)) {
-    if (server->idle_hook.linked()) idle_.erase(*server);
-    server->stop();
-  }
+  for (Server* server = all_.front(); server != nullptr; server = ServerList::next(*server)) server->stop();
 }
 
 void Pool::pause() {

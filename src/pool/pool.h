@@ -71,6 +71,7 @@ class Pool {
   void login_succeeded();
   // never_opened: it has no socket, so that no on_closed will come.
   void login_failed(Server& server, wire::ParsedError error, bool never_opened);
+  void not_idle(Server& server);       // it is about to close
   void server_closed(Server& server);  // destroys it
 
   // Once a second: lifetimes, idle connections, min_pool_size, a retry that is due.

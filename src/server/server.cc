@@ -73,7 +73,7 @@ void Server::ended(int error) {
   }
   log::warning("server connection ended", {{"shard", shard_.index()}, {"database", pool_.key().database}, {"role", pool_.key().role},
                                            {"backend_pid", backend_pid_}, {"reason", reason}, {"linked", client_ != nullptr}});
-  phase_ = Phase::closing;
+  begin_closing();
   lose_client(wire::sqlstate::connection_failure, "server closed the connection unexpectedly");
   close();
 }
@@ -233,7 +233,7 @@ void Server::retire(std::string_view reason) {
   std::string message;
   wire::append_terminate(message);
   send_text(message);
-  phase_ = Phase::closing;
+  begin_closing();
   finish();
   if (!is_idle()) shard_.loop().timers().set(timer_, shard_.now() + closing_limit);
 }
@@ -247,14 +247,19 @@ void Server::discard(std::string_view reason) {
   if (client_ != nullptr) lose_client(wire::sqlstate::connection_failure, reason);
   // PostgreSQL does not read on while it works for somebody who has gone: tell it to stop.
   if (busy) shard_.start_cancel(*this, std::nullopt);
-  phase_ = Phase::closing;
+  begin_closing();
   finish();
   if (!is_idle()) shard_.loop().timers().set(timer_, shard_.now() + closing_limit);
 }
 
+void Server::begin_closing() {
+  phase_ = Phase::closing;
+  pool_.not_idle(*this);
+}
+
 void Server::stop() {
   if (phase_ == Phase::closing && !is_open()) return close();
-  phase_ = Phase::closing;
+  begin_closing();
   ring::TimerWheel::cancel(timer_);
   close();
 }

@@ -132,6 +132,7 @@ class Server final : public ring::Stream {
 
   void release();  // to the pool; nothing is outstanding
   void detach_client();
+  void begin_closing();
   void send_text(std::string_view messages);
   void lose_client(std::string_view sqlstate, std::string_view message);
 

@@ -227,7 +227,7 @@ void Server::login_failed(wire::ParsedError error) {
   if (error.sqlstate.empty()) error.sqlstate = wire::sqlstate::connection_failure;
   log::warning("server login failed", {{"shard", shard_.index()}, {"database", pool_.key().database}, {"role", pool_.key().role},
                                        {"sqlstate", error.sqlstate}, {"message", error.message}, {"detail", error.detail}});
-  phase_ = Phase::closing;
+  begin_closing();
   ring::TimerWheel::cancel(timer_);
   const bool never_opened = is_idle();
   if (!never_opened) close();

@@ -173,7 +173,13 @@ bool Server::end_message(char type, std::span<const std::byte> body) {
     case backend::ErrorResponse: {
       copying_in_ = false;
       if (auto error = wire::parse_error_response(body)) {
-        fatal_seen_ = fatal_seen_ || error->severity == "FATAL" || error->severity == "PANIC";
+        const bool last = error->severity == "FATAL" || error->severity == "PANIC";
+        if (last && client_ == nullptr && queue_.empty()) {
+          // An administrator, a shutdown: nobody is to get this connection any more.
+          discard(error->message);
+          return false;
+        }
+        fatal_seen_ = fatal_seen_ || (last && own_ == Own::none);
         if (own_ != Own::none || client_ == nullptr) {
           own_failed_ = true;
           own_error_ = std::move(*error);
