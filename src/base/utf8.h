@@ -6,11 +6,15 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 #include <string_view>
 
 namespace pgring {
 
 // 1 to 4 for a valid character at the front of `text`; 0 if it is empty or malformed there.
 [[nodiscard]] std::size_t utf8_length(std::string_view text);
+
+// `text` with a '?' for each byte that begins no valid character: what a client sent and is told again.
+[[nodiscard]] std::string readable_utf8(std::string_view text);
 
 }  // namespace pgring

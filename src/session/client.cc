@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "src/base/utf8.h"
 #include "src/console/session.h"
 #include "src/log/log.h"
 #include "src/pool/pool.h"
@@ -229,8 +230,12 @@ void Client::fatal(const wire::ErrorFields& fields) {
   // In the middle of a message to the client an error would be read as part of it.
   const bool readable = server_ == nullptr || !server_->inside_forwarded_message();
   std::string message;
-  wire::append_error_response(message, fields);
-  log_disconnect(fields.message);
+  // Names and texts of its own come back to it: drivers cannot decode what is not UTF-8.
+  const std::string text = readable_utf8(fields.message);
+  const std::string detail = readable_utf8(fields.detail);
+  wire::append_error_response(message, {.severity = fields.severity, .sqlstate = fields.sqlstate, .message = text,
+                                        .detail = detail, .hint = fields.hint});
+  log_disconnect(text);
   leave_server();
   if (readable) send_text(message);
   end(readable);
