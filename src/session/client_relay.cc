@@ -33,6 +33,11 @@ bool is_extended(char type) {
   }
 }
 
+// The body of a Parse begins with the statement's name. One that does not end is for PostgreSQL to refuse.
+bool names_statement(std::string_view text, bool whole) {
+  return !text.empty() && text.front() != '\0' && (!whole || text.find('\0') != std::string_view::npos);
+}
+
 }  // namespace
 
 void Client::relay(ring::Slice slice) {
@@ -159,7 +164,7 @@ bool Client::note_text(const wire::Framer::Part& part, std::span<const std::byte
       return true;
     case frontend::Parse:
       ++pool_->stats().parses;
-      if (!text.empty() && text.front() != '\0' && pool_->settings().mode != PoolMode::session) {
+      if (names_statement(text, part.ends) && pool_->settings().mode != PoolMode::session) {
         // It would be there for whoever gets this server connection next, and not where this client goes.
         fatal(wire::sqlstate::feature_not_supported,
               "named prepared statements need pool_mode = \"session\"",
