@@ -16,6 +16,8 @@
 #include <string_view>
 #include <vector>
 
+#include "src/base/utf8.h"
+
 namespace pgring::console {
 
 enum class ColumnType : std::uint8_t { text, int4, int8, numeric };
@@ -31,7 +33,8 @@ class Rows {
   explicit Rows(Columns columns) : columns_{columns} {}
 
   // The next cell of the present row, from left to right; the next row begins by itself.
-  void text(std::string_view value) { cells_.emplace_back(value); }
+  // Text may be a client's own; drivers cannot decode what is not UTF-8.
+  void text(std::string_view value) { cells_.emplace_back(readable_utf8(value)); }
   void null() { cells_.emplace_back(); }
   void number(std::uint64_t value);
   void yes_no(bool value) { text(value ? "yes" : "no"); }

@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "src/base/utf8.h"
 #include "src/base/version.h"
 #include "src/console/control.h"
 #include "src/console/session.h"
@@ -280,10 +281,12 @@ std::string ConsoleState::application_name() const {
 
 // What is left of the Query is dropped, or all up to the Sync.
 void ConsoleState::error(const Refusal& refusal) {
+  const std::string message = readable_utf8(refusal.message);
+  const std::string detail = readable_utf8(refusal.detail);
   wire::append_error_response(output_, {.severity = "ERROR",
                                         .sqlstate = refusal.sqlstate,
-                                        .message = refusal.message,
-                                        .detail = refusal.detail,
+                                        .message = message,
+                                        .detail = detail,
                                         .hint = refusal.hint});
   if (source_ == Source::extended) skip_to_sync_ = true;
   script_next_ = script_.size();

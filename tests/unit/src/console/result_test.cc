@@ -29,6 +29,15 @@ TEST_CASE("rows: a number that is too large is shown as the largest of its colum
   CHECK(rows.row(0)[3] == "18446744073709551615");
 }
 
+TEST_CASE("rows: text that is not UTF-8 is shown with question marks") {
+  Rows rows{columns};
+  rows.text(
+      "a\xff"
+      "b\xc3\xa9");
+  for (int i = 0; i < 3; ++i) rows.null();
+  CHECK(rows.row(0)[0] == "a?b\xc3\xa9");
+}
+
 TEST_CASE("rows: a RowDescription names each column's type, size and format") {
   std::string out;
   const std::array<Column, 1> one{{{"n", ColumnType::int4}}};
