@@ -1,0 +1,67 @@
+// What one shard tells about itself, for the console to add up.
+//
+// What:   plain values copied out on the shard's thread, so that the console's shard reads nothing
+//         that another thread writes.
+// Cost:   pools and counters by number of pools and server connections; clients only where they are
+//         asked for.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "src/pool/pool.h"
+
+namespace pgring {
+class Shard;
+}
+
+namespace pgring::console {
+
+using WallTime = std::chrono::system_clock::time_point;
+
+// A pool's part on one shard.
+struct PoolReport {
+  PoolKey key;
+  PoolMode mode = PoolMode::transaction;
+  std::uint64_t clients = 0;  // those waiting included
+  std::uint64_t waiting = 0;
+  std::uint64_t cancels_sent = 0, cancels_waiting = 0;
+  std::uint64_t active = 0, being_canceled = 0, idle = 0, tested = 0, opening = 0;
+  std::uint64_t connections = 0;  // those closing included
+  std::uint64_t wait_us_max = 0;  // of the client that waits longest
+  PoolStats stats;
+  PoolStats period;             // what the last completed period added
+  std::uint64_t period_us = 0;  // its length; 0: none yet
+};
+
+// One row of SHOW CLIENTS or SHOW SERVERS.
+struct ConnectionReport {
+  std::string user, database, application_name;
+  std::string_view state;  // static
+  PeerAddress peer, local;
+  std::uint32_t unix_port = 0;  // what stands for a port where the address is a Unix socket
+  WallTime connected{}, requested{};
+  std::uint64_t wait_us = 0;
+  std::uint64_t id = 0, link = 0;  // 0: none
+  std::uint64_t remote_pid = 0;
+  bool close_needed = false;
+};
+
+struct ShardReport {
+  std::vector<PoolReport> pools;
+  std::vector<ConnectionReport> connections;
+  std::uint64_t clients = 0, clients_in_login = 0;
+  std::uint64_t turns = 0, completions = 0, enters = 0, starved = 0, overflows = 0, sends = 0,
+                gathers = 0;
+  std::uint64_t accept_errors = 0, client_buffers = 0, server_buffers = 0;
+  std::string capabilities;
+};
+
+enum class Detail : std::uint8_t { none, clients, servers };
+
+// On the shard's thread.
+[[nodiscard]] ShardReport report_of(Shard& shard, Detail detail);
+
+}  // namespace pgring::console

@@ -1,0 +1,152 @@
+#include "src/console/show.h"
+
+#include <memory>
+
+#include "src/base/check.h"
+#include "src/base/version.h"
+#include "src/config/config_keys.h"
+#include "src/console/gather.h"
+#include "src/shard/shard.h"
+
+namespace pgring::console {
+namespace {
+
+Rows rows_of(Topic topic) { return Rows{columns_of({.verb = Verb::show, .topic = topic})}; }
+
+// From the reports of all shards.
+Rows show_gathered(const View& view, Topic topic) {
+  switch (topic) {
+    case Topic::pools:
+      return show_pools(view);
+    case Topic::clients:
+    case Topic::servers:
+      return show_connections(view, topic);
+    case Topic::databases:
+      return show_databases(view);
+    case Topic::stats:
+    case Topic::stats_totals:
+    case Topic::stats_averages:
+    case Topic::totals:
+      return show_stats(view, topic);
+    case Topic::lists:
+      return show_lists(view);
+    case Topic::shards:
+      return show_shards(view);
+    case Topic::version:
+    case Topic::config:
+    case Topic::state:
+    case Topic::help:
+    case Topic::parameter:
+      break;
+  }
+  POOLER_UNREACHABLE();
+}
+
+Detail detail_for(Topic topic) {
+  if (topic == Topic::servers) return Detail::servers;
+  return topic == Topic::clients || topic == Topic::lists ? Detail::clients : Detail::none;
+}
+
+void gather_and_show(const ConsoleRequest& request, Topic topic) {
+  const auto reports =
+      std::make_shared<std::vector<ShardReport>>(request.shard().shared().shards.size());
+  on_all_shards(
+      request.shard(),
+      [reports, detail = detail_for(topic)](Shard& shard) {
+        (*reports)[shard.index()] = report_of(shard, detail);
+      },
+      [reports, request, topic] {
+        if (!request.is_waited_for()) return;
+        request.answer(
+            {.rows = show_gathered({.shard = request.shard(), .reports = *reports}, topic)});
+      });
+}
+
+}  // namespace
+
+Rows show_version() {
+  Rows rows = rows_of(Topic::version);
+  rows.text("pgring " + std::string{version()});
+  return rows;
+}
+
+Rows show_config(const Shard& shard) {
+  Rows rows = rows_of(Topic::config);
+  for (const auto& row : config_rows(shard.config())) {
+    rows.text(row.key);
+    rows.text(row.value);
+    rows.text(row.default_value);
+    rows.yes_no(row.changeable);
+  }
+  return rows;
+}
+
+Rows show_state(const Shard& shard) {
+  Rows rows = rows_of(Topic::state);
+  rows.text("active");
+  rows.yes_no(!shard.all_paused());
+  rows.text("paused");
+  rows.yes_no(shard.all_paused());
+  return rows;
+}
+
+Rows show_parameter(const Command& command, std::string_view application_name) {
+  Rows rows{columns_of(command)};
+  for (const auto& parameter : console_parameters()) {
+    if (parameter.name != command.argument) continue;
+    rows.text(parameter.name == "application_name" ? application_name : parameter.value);
+  }
+  return rows;
+}
+
+Rows show_shards(const View& view) {
+  Rows rows = rows_of(Topic::shards);
+  std::uint64_t index = 0;
+  for (const auto& report : view.reports) {
+    std::uint64_t connections = 0;
+    std::uint64_t waiting = 0;
+    for (const auto& pool : report.pools) {
+      connections += pool.connections;
+      waiting += pool.waiting;
+    }
+    for (const std::uint64_t value :
+         {index++, report.clients, connections, waiting, std::uint64_t{report.pools.size()},
+          report.turns, report.completions, report.enters, report.starved, report.overflows,
+          report.sends, report.gathers, report.accept_errors, report.client_buffers,
+          report.server_buffers}) {
+      rows.number(value);
+    }
+    rows.text(report.capabilities);
+  }
+  return rows;
+}
+
+void show(const ConsoleRequest& request, const Command& command) {
+  const Shard& shard = request.shard();
+  switch (command.topic) {
+    case Topic::version:
+      return request.answer({.rows = show_version()});
+    case Topic::config:
+      return request.answer({.rows = show_config(shard)});
+    case Topic::state:
+      return request.answer({.rows = show_state(shard)});
+    case Topic::parameter:
+      return request.answer({.rows = show_parameter(command, request.client_application_name())});
+    case Topic::help:
+      return request.answer({.notice = "Console usage", .notice_detail = std::string{help_text()}});
+    case Topic::pools:
+    case Topic::clients:
+    case Topic::servers:
+    case Topic::databases:
+    case Topic::stats:
+    case Topic::stats_totals:
+    case Topic::stats_averages:
+    case Topic::totals:
+    case Topic::lists:
+    case Topic::shards:
+      return gather_and_show(request, command.topic);
+  }
+  POOLER_UNREACHABLE();
+}
+
+}  // namespace pgring::console
