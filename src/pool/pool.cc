@@ -1,6 +1,7 @@
 #include "src/pool/pool.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "src/log/log.h"
@@ -16,7 +17,15 @@ constexpr std::uint32_t opening_max = 8;
 // Startup parameter sets a pool remembers as good; clients bring few different ones.
 constexpr std::size_t canonical_max = 256;
 // A server that is starting up or full answers soon: try again without telling anybody.
+// PgBouncer's stats_period.
+constexpr ring::Duration stats_period = std::chrono::seconds{60};
 constexpr ring::Duration patient_retry = std::chrono::milliseconds{500};
+
+constexpr std::array counters{
+    &PoolStats::assignments, &PoolStats::transactions, &PoolStats::queries, &PoolStats::received,
+    &PoolStats::sent, &PoolStats::transaction_us, &PoolStats::query_us, &PoolStats::wait_us,
+    &PoolStats::parses, &PoolStats::binds, &PoolStats::logins, &PoolStats::isolation_faults};
+static_assert(counters.size() * sizeof(std::uint64_t) == sizeof(PoolStats));
 
 bool is_temporary(const wire::ParsedError& error) {
   return error.sqlstate == wire::sqlstate::cannot_connect_now || error.sqlstate == wire::sqlstate::too_many_connections;
@@ -24,10 +33,22 @@ bool is_temporary(const wire::ParsedError& error) {
 
 }  // namespace
 
+PoolStats& PoolStats::operator+=(const PoolStats& other) {
+  for (const auto counter : counters) this->*counter += other.*counter;
+  return *this;
+}
+
+PoolStats PoolStats::since(const PoolStats& before) const {
+  PoolStats difference = *this;
+  for (const auto counter : counters) difference.*counter -= before.*counter;
+  return difference;
+}
+
 Pool::Pool(Shard& shard, PoolKey key, PoolHome& home, std::uint32_t part)
     : shard_{shard}, key_{std::move(key)}, home_{home}, part_{part} {
   waiters_timer_.owner = this;
   waiters_timer_.kind = timer_kind::pool_waiters;
+  period_began_ = shard.now();
   configure(shard.config());
 }
 
@@ -170,7 +191,16 @@ void Pool::server_closed(Server& server) {
   open_servers();
 }
 
+void Pool::end_period() {
+  const auto now = shard_.now();
+  if (now - period_began_ < stats_period) return;
+  last_period_ = {.added = stats_.since(period_start_), .length = now - period_began_};
+  period_start_ = stats_;
+  period_began_ = now;
+}
+
 void Pool::maintain() {
+  end_period();
   const auto& limits = shard_.config().timeouts;
   const auto now = shard_.now();
   for (Server* server = idle_.front(); server != nullptr;) {

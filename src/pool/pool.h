@@ -49,6 +49,15 @@ struct PoolStats {
   std::uint64_t assignments = 0, transactions = 0, queries = 0, received = 0, sent = 0;
   std::uint64_t transaction_us = 0, query_us = 0, wait_us = 0;
   std::uint64_t parses = 0, binds = 0, logins = 0, isolation_faults = 0;
+
+  PoolStats& operator+=(const PoolStats& other);
+  [[nodiscard]] PoolStats since(const PoolStats& before) const;
+};
+
+// What a period of the statistics added; for averages.
+struct PoolPeriod {
+  PoolStats added;
+  ring::Duration length{};  // zero: none is complete yet
 };
 
 class Pool {
@@ -102,6 +111,7 @@ class Pool {
   [[nodiscard]] const PoolSettings& settings() const { return settings_; }
   [[nodiscard]] const Defaults& defaults() const { return defaults_; }
   [[nodiscard]] PoolStats& stats() { return stats_; }
+  [[nodiscard]] const PoolPeriod& last_period() const { return last_period_; }
   [[nodiscard]] std::uint32_t clients() const { return clients_; }
   [[nodiscard]] bool paused() const { return paused_; }
   [[nodiscard]] std::size_t waiting() const { return waiters_.size(); }
@@ -119,6 +129,7 @@ class Pool {
   void refuse_waiters();
   void arm_waiters_timer();
   void close_idle(Server& server, std::string_view reason);
+  void end_period();
 
   Shard& shard_;
   PoolKey key_;
@@ -142,6 +153,9 @@ class Pool {
   std::optional<wire::ParsedError> last_failure_;  // of the latest attempt to open
   ring::Instant retry_at_{};
   PoolStats stats_;
+  PoolStats period_start_;  // the totals when the present period began
+  ring::Instant period_began_{};
+  PoolPeriod last_period_;
 };
 
 }  // namespace pgring

@@ -1,7 +1,6 @@
 // `pgring run`: starts the shards, then waits for signals and for what the console asks.
 #include "src/process/run.h"
 
-#include <openssl/rand.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -27,6 +26,7 @@
 #include "src/process/notify.h"
 #include "src/server/address.h"
 #include "src/shard/shard.h"
+#include "wire/random.h"
 
 namespace pgring {
 namespace {
@@ -133,7 +133,7 @@ class Pooler {
 
 int Pooler::serve(int signal_file) {
   shared_.mock_secret.resize(32);
-  if (RAND_bytes(reinterpret_cast<unsigned char*>(shared_.mock_secret.data()), static_cast<int>(shared_.mock_secret.size())) != 1) {
+  if (!wire::fill_random(std::as_writable_bytes(std::span{shared_.mock_secret}))) {
     log::error("no random bytes to be had", {});
     return exit_failure;
   }

@@ -201,6 +201,7 @@ void Server::detach_client() {
 
 void Server::detach() {
   client_ = nullptr;
+  reset_done_ = true;  // its client has only logged in: it left nothing behind
   release();
 }
 

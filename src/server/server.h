@@ -77,6 +77,7 @@ class Server final : public ring::Stream {
   void cancel_started() { ++cancels_; }
   void cancel_ended();
   [[nodiscard]] std::uint32_t cancels() const { return cancels_; }
+  [[nodiscard]] bool cancel_waits() const { return cancel_waiting_.has_value(); }
 
   // Orderly end of a connection nobody uses. `reason` is for the log.
   void retire(std::string_view reason);

@@ -41,6 +41,7 @@ void Client::start(int socket) {
 }
 
 void Client::received(ring::Slice slice) {
+  if (pool_ != nullptr) pool_->stats().received += slice.size();
   switch (phase_) {
     case Phase::idle:
     case Phase::linked:
@@ -69,6 +70,7 @@ void Client::send_failed(int) {
 }
 
 void Client::sent() {
+  if (phase_ == Phase::console) return console_->sent();
   if (login_ != nullptr) {
     if (login_->move_due) login_received({});
     return;

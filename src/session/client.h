@@ -107,6 +107,7 @@ class Client final : public ring::Stream {
     cancel_pid_ = pid;
     cancel_secret_ = secret;
   }
+  [[nodiscard]] ConsoleSession* console() const { return console_.get(); }  // phase console only
   [[nodiscard]] bool counted() const { return counted_; }
   [[nodiscard]] std::uint64_t id() const { return id_; }
   [[nodiscard]] std::string_view state_name() const;

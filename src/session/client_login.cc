@@ -2,8 +2,6 @@
 // Source: protocol-flow, "Start-up"; src/backend/tcop/backend_startup.c for messages and SQLSTATEs.
 #include "src/session/client_login.h"
 
-#include <openssl/rand.h>
-
 #include <algorithm>
 #include <array>
 
@@ -18,6 +16,7 @@
 #include "wire/md5.h"
 #include "wire/message_builder.h"
 #include "wire/message_type.h"
+#include "wire/random.h"
 #include "wire/sqlstate.h"
 #include "wire/startup_options.h"
 
@@ -239,7 +238,7 @@ void Client::begin_authentication() {
   // As PostgreSQL does: a SCRAM secret is only good for SCRAM, whatever the method says.
   const bool md5 = config.auth.method == AuthMethod::md5 && kind != SecretKind::scram_sha_256;
   if (!md5) return begin_scram();
-  if (RAND_bytes(reinterpret_cast<unsigned char*>(login.md5_salt.data()), 4) != 1) {
+  if (!wire::fill_random(login.md5_salt)) {
     return fatal(wire::sqlstate::internal_error, "could not generate random MD5 salt");
   }
   login.wants_md5 = true;

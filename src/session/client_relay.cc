@@ -45,7 +45,6 @@ void Client::relay(ring::Slice slice) {
   if (phase_ == Phase::waiting || (server_ != nullptr && !usable_)) return hold(std::move(slice));
   if (gathering_ > 0) return gather(std::move(slice));
   const auto chunk = slice.bytes();
-  if (pool_ != nullptr) pool_->stats().received += chunk.size();
   std::uint32_t position = 0;
   std::uint32_t run = 0;  // [run, position) is to be forwarded and lies in one piece
   const auto forward_run = [&](std::uint32_t end) {

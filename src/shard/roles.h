@@ -17,6 +17,7 @@ inline constexpr std::uint32_t server = 2;
 inline constexpr std::uint32_t cancel = 3;
 inline constexpr std::uint32_t pool_waiters = 4;
 inline constexpr std::uint32_t maintenance = 5;
+inline constexpr std::uint32_t console = 6;  // a command that waits
 }  // namespace timer_kind
 
 namespace buffer_group {

@@ -1,15 +1,15 @@
 #include "src/shard/shard.h"
 
-#include <openssl/rand.h>
-
 #include <algorithm>
 
 #include "src/config/config_names.h"
+#include "src/console/session.h"
 #include "src/log/log.h"
 #include "src/server/server.h"
 #include "src/shard/roles.h"
 #include "wire/limits.h"
 #include "wire/message_builder.h"
+#include "wire/random.h"
 #include "wire/sqlstate.h"
 
 namespace pgring {
@@ -60,10 +60,28 @@ void Shard::run() {
 }
 
 bool Shard::finished() const {
-  if (life_ == Life::serving) return false;
+  return life_ != Life::serving && clients_.empty() && !has_work() && shared_.working_shards.load() == 0;
+}
+
+bool Shard::only_consoles() const {
+  for (const Client* client = clients_.front(); client != nullptr; client = ClientList::next(*client)) {
+    if (client->phase() != Client::Phase::console) return false;
+  }
+  return true;
+}
+
+void Shard::close_consoles() {
+  for (Client* client = clients_.front(); client != nullptr;) {
+    Client* const next = ClientList::next(*client);
+    client->fatal(wire::sqlstate::admin_shutdown, "pgring is shutting down");
+    client = next;
+  }
+}
+
+bool Shard::has_work() const {
   const bool listening = std::ranges::any_of(listeners_, [](const auto& listener) { return listener->running(); });
   const bool open = std::ranges::any_of(pools_, [](const auto& entry) { return !entry.second->drained(); });
-  return !listening && !open && clients_.empty() && cancels_.empty();
+  return listening || open || !cancels_.empty() || !only_consoles();
 }
 
 // The loop's events.
@@ -140,6 +158,8 @@ void Shard::on_timer(ring::Timer& timer) {
       return static_cast<Pool*>(timer.owner)->waiters_due();
     case timer_kind::maintenance:
       return maintain();
+    case timer_kind::console:
+      return static_cast<ConsoleSession*>(timer.owner)->timer_due();
     default:
       return;
   }
@@ -177,7 +197,7 @@ void Shard::register_client(Client& client) {
   free_keys_.pop_back();
   by_key_[slot] = &client;
   std::uint32_t secret = 0;
-  POOLER_CHECK(RAND_bytes(reinterpret_cast<unsigned char*>(&secret), sizeof secret) == 1);
+  POOLER_CHECK(wire::fill_random(std::as_writable_bytes(std::span{&secret, 1})));
   client.set_cancel_key(cancel_key::pid(index_, slot), secret);
 }
 
@@ -208,6 +228,7 @@ void Shard::cancel_asked(Client& client, std::uint32_t shard, std::uint32_t pid,
 void Shard::cancel(std::uint32_t pid, std::uint32_t secret, CancelOrigin origin) {
   Client* const client = find_client(pid, secret);
   Server* const server = client == nullptr ? nullptr : client->server();
+  if (client != nullptr && client->phase() == Client::Phase::console) client->console()->cancel();
   // Nobody, or nothing of this client's runs: the request has nothing to do, and looks the same from outside.
   if (server == nullptr || server->queue().empty()) return cancel_forwarded(origin);
   // While a replay is under way the query it waits for is not sent yet.
@@ -264,6 +285,7 @@ Pool& Shard::pool(const PoolKey& key, PoolHome& home, std::uint32_t part) {
   auto& pool = pools_[key];
   if (pool == nullptr) {
     pool = std::make_unique<Pool>(*this, key, home, part);
+    if (is_paused(key.database)) pool->pause();
     if (!maintenance_.pending()) loop_.timers().set(maintenance_, now() + maintenance_interval);
   }
   return *pool;
@@ -288,6 +310,33 @@ void Shard::maintain() {
 
 // Commands.
 
+void Shard::pause(std::string_view database) {
+  if (database.empty()) {
+    all_paused_ = true;
+  } else {
+    paused_.emplace(database);
+  }
+  apply_pause();
+}
+
+// Of all: databases paused by their name stay so.
+void Shard::resume(std::string_view database) {
+  if (database.empty()) {
+    all_paused_ = false;
+  } else if (const auto at = paused_.find(database); at != paused_.end()) {
+    paused_.erase(at);
+  }
+  apply_pause();
+}
+
+void Shard::apply_pause() {
+  for (const auto& [key, pool] : pools_) {
+    const bool paused = is_paused(key.database);
+    if (paused == pool->paused()) continue;
+    paused ? pool->pause() : pool->resume();
+  }
+}
+
 void Shard::stop_listening() {
   for (const auto& listener : listeners_) listener->stop();
 }
@@ -300,7 +349,6 @@ void Shard::apply_life() {
     Client* const next = ClientList::next(*client);
     if (life_ == Life::stopping) {
       client->fatal(wire::sqlstate::admin_shutdown, "terminating connection due to administrator command");
-      client->disconnect("shutdown");
     } else if (life_ == Life::finishing) {
       client->close_when_idle();
     }
@@ -309,12 +357,22 @@ void Shard::apply_life() {
 }
 
 void Shard::maintain_life() {
-  const bool pools_are_idle = clients_.empty();
+  const bool pools_are_idle = only_consoles();
   for (const auto& [key, pool] : pools_) {
     if (life_ == Life::stopping) {
       pool->stop();
     } else if (pools_are_idle || life_ == Life::finishing) {
       pool->close_all("pgring is shutting down");
+    }
+  }
+  if (has_work() == works_) return;
+  works_ = !works_;
+  if (works_) {
+    shared_.working_shards.fetch_add(1);
+  } else if (shared_.working_shards.fetch_sub(1) == 1) {
+    for (const auto& shard : shared_.shards) {
+      Shard* const target = shard.get();
+      target->post([target] { target->close_consoles(); });
     }
   }
 }

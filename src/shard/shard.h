@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -72,6 +73,11 @@ class Shard {
   void apply_life();
   void reload(std::shared_ptr<const Runtime> runtime);
   void stop_listening();
+  // An empty name: all databases. Pools made later begin as their database is.
+  void pause(std::string_view database);
+  void resume(std::string_view database);
+  [[nodiscard]] bool all_paused() const { return all_paused_; }
+  [[nodiscard]] bool is_paused(std::string_view database) const { return all_paused_ || paused_.contains(database); }
 
   [[nodiscard]] ring::Loop& loop() { return loop_; }
   [[nodiscard]] const Config& config() const { return runtime_->config; }
@@ -88,8 +94,12 @@ class Shard {
  private:
   [[nodiscard]] bool finished() const;
   void open_forced_pools();
+  [[nodiscard]] bool has_work() const;
+  [[nodiscard]] bool only_consoles() const;
+  void close_consoles();
   void maintain();
   void maintain_life();
+  void apply_pause();
 
   Shared& shared_;
   std::uint32_t index_;
@@ -107,7 +117,10 @@ class Shard {
   std::map<std::string, wire::ScramSecret, std::less<>> scram_secrets_;
   std::map<std::uint64_t, Client*> cancelling_;
   ring::Timer maintenance_;
+  std::set<std::string, std::less<>> paused_;  // databases
+  bool all_paused_ = false;
   Life life_ = Life::serving;
+  bool works_ = true;  // counted in Shared::working_shards
 };
 
 }  // namespace pgring

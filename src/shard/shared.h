@@ -25,9 +25,16 @@ enum class Life : std::uint8_t {
 };
 
 struct Shared {
-  explicit Shared(std::uint32_t shard_count) : placement{shard_count} {}
+  explicit Shared(std::uint32_t shard_count);
+  ~Shared();
+  Shared(const Shared&) = delete;
+  Shared& operator=(const Shared&) = delete;
 
   Placement placement;
+  // Shards that have more left than console clients. None, in a shutdown: the consoles are closed and all
+  // shards end; until then each of them answers what a console asks.
+  std::atomic<std::uint32_t> working_shards;
+  std::atomic<std::uint32_t> console_clients{0};  // outlives the shards' last clients
   std::vector<std::unique_ptr<Shard>> shards;
   ClientLimits clients;
   std::atomic<Life> life{Life::serving};
