@@ -12,7 +12,8 @@
 //         would punish sooner or later ends the process at once, with the seed:
 //           a descriptor closed that an operation names; two sends in flight on one socket; bytes of a
 //           send changed or freed before it completed, or sent out of a buffer the kernel owns; a
-//           buffer written by us while the kernel owns it, or provided twice; an unknown descriptor.
+//           buffer written by us while the kernel owns it, or provided twice; an unknown descriptor; a
+//           send or receive on a socket that was never connected.
 // Time:   virtual. Each enter takes a few microseconds; when nothing can happen any more in any kernel,
 //         the clock jumps to the next deadline. stuck() says that there is none.
 #pragma once
@@ -47,7 +48,7 @@ struct Faults {
   unsigned no_descriptor = 0;  // accept meets EMFILE although there are descriptors
   unsigned refuse = 0;         // a connect is refused
   ring::Duration connect_delay_max{0};
-  std::size_t socket_buffer_max = 65536;  // each direction of each connection gets up to this (and 64)
+  std::size_t socket_buffer_max = 65536;  // each direction of each connection gets up to this (and 256)
 
   [[nodiscard]] static Faults none() { return {}; }
   // A mixture that differs by seed: each fault absent, rare or frequent.

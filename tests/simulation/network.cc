@@ -48,7 +48,7 @@ Socket& Network::make(Socket::Kind kind) {
   auto& socket = *sockets_.emplace_back(std::make_unique<Socket>());
   socket.kind = kind;
   // Not below what a run of bounded length gets through.
-  socket.capacity = 64 + random.size(faults.socket_buffer_max);
+  socket.capacity = 256 + random.size(faults.socket_buffer_max);
   return socket;
 }
 

@@ -24,6 +24,8 @@ void Operations::start() {
     running.request = request;
     if (request.kind != Operation::cancel && request.kind != Operation::wake) {
       running.socket = &network_.get(request.descriptor);
+      const bool transfer = request.kind == Operation::send || request.kind == Operation::receive;
+      if (transfer && running.socket->kind != Socket::Kind::stream) network_.fail("a transfer on a socket that is not connected");
     }
     for (const auto& other : running_) {
       const bool same = other.get() != &running && !other->finished && other->request.name == request.name;
@@ -46,23 +48,14 @@ void Operations::start_send(Running& running) {
   for (const iovec& range : running.ranges) {
     if (range.iov_len == 0) network_.fail("an empty range is sent");
     buffers_.check_not_ours(static_cast<const std::byte*>(range.iov_base), range.iov_len);
+    running.copy.append(static_cast<const char*>(range.iov_base), range.iov_len);
   }
-  running.checksum = checksum_of(running.ranges);
 }
 
 void Operations::start_connect(Running& running) {
   running.address = Network::key_of(running.request.address, running.request.address_size);
   const auto delay_max = static_cast<std::uint64_t>(network_.faults.connect_delay_max.count());
   running.ready_at = network_.now + ring::Duration{static_cast<std::int64_t>(network_.random.below(delay_max + 1))};
-}
-
-std::uint64_t Operations::checksum_of(std::span<const iovec> ranges) {
-  std::uint64_t sum = 1469598103934665603ULL;
-  for (const iovec& range : ranges) {
-    const auto* const bytes = static_cast<const unsigned char*>(range.iov_base);
-    for (std::size_t i = 0; i < range.iov_len; ++i) sum = (sum ^ bytes[i]) * 1099511628211ULL;
-  }
-  return sum;
 }
 
 void Operations::post(Running& running, std::int32_t result, std::uint32_t flags) {
@@ -99,7 +92,7 @@ std::optional<ring::Instant> Operations::next_event() const {
 bool Operations::is_ready(const Running& running) const {
   switch (running.request.kind) {
     case Operation::receive:
-      return running.socket->kind != Socket::Kind::stream || running.socket->readable() > 0 || running.socket->at_end();
+      return running.socket->readable() > 0 || running.socket->at_end();
     case Operation::send: {
       const Socket& socket = *running.socket;
       return socket.peer == nullptr || socket.write_shut || socket.was_reset || socket.peer->closed || socket.peer->space() > 0;
@@ -167,10 +160,6 @@ void Operations::receive(Running& running) {
 bool Operations::receive_once(Running& running) {
   Socket& socket = *running.socket;
   const Request& request = running.request;
-  if (socket.kind != Socket::Kind::stream) {
-    finish(running, -ENOTCONN);
-    return false;
-  }
   if (socket.readable() == 0) {
     if (!socket.at_end()) return false;
     // Without a buffer the kernel does not even find out that it is the end.
@@ -199,12 +188,15 @@ bool Operations::receive_once(Running& running) {
 
 void Operations::send(Running& running) {
   Socket& socket = *running.socket;
-  if (checksum_of(running.ranges) != running.checksum) network_.fail("bytes of a send in flight have changed");
   while (!running.ranges.empty()) {
     iovec& range = running.ranges.front();
     std::size_t size = range.iov_len;
     if (network_.random.chance(300)) size = network_.random.between(1, size);
-    const long written = network_.write(socket, {static_cast<const char*>(range.iov_base), size});
+    const std::string_view bytes{static_cast<const char*>(range.iov_base), size};
+    if (bytes != std::string_view{running.copy}.substr(running.total, size)) {
+      network_.fail("bytes of a send in flight have changed");
+    }
+    const long written = network_.write(socket, bytes);
     if (written < 0) {
       socket.sending = false;
       // An error after some bytes shows at the next send only.
@@ -222,7 +214,6 @@ void Operations::send(Running& running) {
     socket.sending = false;
     return finish(running, static_cast<std::int32_t>(running.total));
   }
-  running.checksum = checksum_of(running.ranges);
 }
 
 void Operations::connect(Running& running) {

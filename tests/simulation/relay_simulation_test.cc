@@ -110,6 +110,17 @@ void turn_until_over(World& world, const Run& run) {
   }
 }
 
+ring_test::RelayOptions random_relay(Random& random) {
+  ring_test::RelayOptions options;
+  options.client.credit = static_cast<std::uint32_t>(random.size(64 * 1024));
+  options.server.credit = static_cast<std::uint32_t>(random.size(64 * 1024));
+  options.client.one_shot = random.chance(200);
+  options.server.one_shot = random.chance(200);
+  options.queue_high = random.size(64 * 1024);
+  options.queue_low = options.queue_high / 4 + 1;
+  return options;
+}
+
 std::uint64_t run_pairs(std::uint64_t seed) {
   World world{seed, random_faults(seed)};
   Random& random = world.random();
@@ -124,7 +135,7 @@ std::uint64_t run_pairs(std::uint64_t seed) {
   for (std::uint64_t i = 0; i < count; ++i) {
     auto& one = *cases.emplace_back(std::make_unique<Case>(world, random_peer(world, seed * 100 + i * 2, death),
                                                            random_peer(world, seed * 100 + i * 2 + 1, death)));
-    one.relay = std::make_unique<Relay>(loop, ring_test::RelayOptions{});
+    one.relay = std::make_unique<Relay>(loop, random_relay(random));
     const auto [client_socket, client_end] = world.connection();
     const auto [server_socket, server_end] = world.connection();
     one.client.start(client_end);
@@ -189,9 +200,12 @@ class Cluster {
       Shard& shard = shards_[world_.random().below(2)];
       shard.loop.turn(shard.handler);
       for (const auto& relay : relays_) relay->check_bounds();
+      // Also while it still connects.
+      if (!relays_.empty() && world_.random().chance(killing_)) relays_[world_.random().below(relays_.size())]->close();
     };
     turn_until_over(world_, {[this] { return over(); }, turn, [this] { return describe(); }});
     for (const auto& relay : relays_) REQUIRE(relay->finished());
+    for (const auto& server : servers_) check_server(*server);
     listener_.stop();
     for (auto& shard : shards_) {
       while (shard.loop.live() > 0) shard.loop.turn(shard.handler);
@@ -215,7 +229,7 @@ class Cluster {
     shard.loop.mailbox().post(std::move(start));
   }
   void start_relay(Shard& shard, int socket) {
-    auto& relay = *relays_.emplace_back(std::make_unique<Relay>(shard.loop, ring_test::RelayOptions{}));
+    auto& relay = *relays_.emplace_back(std::make_unique<Relay>(shard.loop, random_relay(world_.random())));
     const int server = world_.socket();
     relay.open_client(socket);
     if (server < 0) return relay.close();
@@ -225,6 +239,19 @@ class Cluster {
     auto& peer = *servers_.emplace_back(std::make_unique<Peer>(
         world_, random_peer(world_, world_.random().next(), 0)));
     peer.start(end);
+  }
+  // Whose bytes a server got tells the client it was linked to: it must have got that server's.
+  void check_server(const Peer& server) const {
+    constexpr std::size_t telling = 8;
+    if (server.received().size() < telling) return;
+    std::size_t linked = 0;
+    for (const auto& client : clients_) {
+      const std::string sent = ring_test::pattern(client->options().seed, 0, client->written());
+      if (!sent.starts_with(server.received())) continue;
+      ++linked;
+      REQUIRE(ring_test::pattern(server.options().seed, 0, server.written()).starts_with(client->received()));
+    }
+    REQUIRE(linked == 1);
   }
   [[nodiscard]] bool over() const {
     const bool clients = std::all_of(clients_.begin(), clients_.end(), [](const auto& peer) { return peer->done(); });
@@ -250,6 +277,7 @@ class Cluster {
   std::vector<std::unique_ptr<Relay>> relays_;
   std::vector<std::unique_ptr<Peer>> servers_;
   std::uint64_t refused_ = 0;
+  unsigned killing_ = world_.random().chance(300) ? 2U : 0U;
 };
 
 TEST_CASE("simulation: accepted, handed over, connected and closed, with few descriptors") {
