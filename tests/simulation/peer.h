@@ -34,6 +34,7 @@ class Peer {
   [[nodiscard]] bool was_reset() const { return end_.valid() && end_.was_reset(); }
   [[nodiscard]] std::uint64_t written() const { return written_; }
   [[nodiscard]] const std::string& received() const { return received_; }
+  [[nodiscard]] std::uint64_t progress() const { return written_ + received_.size() + (done_ ? 1 : 0); }
   [[nodiscard]] std::string describe() const;
   [[nodiscard]] const PeerOptions& options() const { return options_; }
 
