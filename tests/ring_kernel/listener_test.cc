@@ -44,7 +44,9 @@ int run_out_of_descriptors() {
   const auto address = address_of(socket);
   std::vector<File> accepted;
   int refused = 0;
-  rig.handler.accepted = [&](ring::Listener&, int descriptor) { accepted.emplace_back(descriptor); };
+  rig.handler.accepted = [&](ring::Listener&, int descriptor) {
+    accepted.emplace_back(descriptor);
+  };
   rig.handler.refused = [&](ring::Listener&, int descriptor) {
     if (::send(descriptor, "full", 4, MSG_NOSIGNAL) == 4) ++refused;
   };

@@ -27,7 +27,8 @@ struct PlainPeer {
     if (!socket.valid() || random() % laziness != 0) return;
     if (written < total) {
       const std::size_t size = 1 + random() % (random() % 4 == 0 ? 60'000 : 300);
-      written += write_some(socket, pattern(seed, written, std::min<std::uint64_t>(size, total - written)));
+      written += write_some(socket,
+                            pattern(seed, written, std::min<std::uint64_t>(size, total - written)));
     } else if (!half_closed) {
       (void)::shutdown(socket.get(), SHUT_WR);
       half_closed = true;
@@ -46,7 +47,8 @@ struct RealCase {
   [[nodiscard]] bool over() const { return relay->finished() && client.ended && server.ended; }
 };
 
-std::unique_ptr<RealCase> make_case(Rig& rig, Family client, Family server, std::uint64_t seed, const RelayOptions& options) {
+std::unique_ptr<RealCase> make_case(Rig& rig, Family client, Family server, std::uint64_t seed,
+                                    const RelayOptions& options) {
   auto one = std::make_unique<RealCase>();
   one->relay = std::make_unique<Relay>(rig.loop, options);
   Pair client_pair = connected_pair(client);
@@ -63,7 +65,9 @@ void run_cases(Rig& rig, std::vector<std::unique_ptr<RealCase>>& cases, std::mt1
   rig.handler.timer = [](ring::Timer& timer) {
     if (timer.kind == relay_timer_kind) Relay::expired(timer);
   };
-  const auto over = [&] { return std::all_of(cases.begin(), cases.end(), [](const auto& one) { return one->over(); }); };
+  const auto over = [&] {
+    return std::all_of(cases.begin(), cases.end(), [](const auto& one) { return one->over(); });
+  };
   const auto pump = [&] {
     for (const auto& one : cases) {
       one->client.act(random);
@@ -74,15 +78,18 @@ void run_cases(Rig& rig, std::vector<std::unique_ptr<RealCase>>& cases, std::mt1
   REQUIRE(rig.run(over, pump, std::chrono::seconds{60}));
 }
 
-TEST_CASE("relay: many streams deliver every byte, and the last ones although the other side still sends") {
+TEST_CASE(
+    "relay: many streams deliver every byte, and the last ones although the other side still "
+    "sends") {
   // Method: the client half-closes first, so its bytes must all arrive while the server goes on writing.
   for_each_capability_off([](const ring::Capabilities& allowed) {
     Rig rig{{.allowed = allowed}};
     std::mt19937 random{42};
     std::vector<std::unique_ptr<RealCase>> cases;
     for (std::uint64_t i = 0; i < 40; ++i) {
-      auto& one = *cases.emplace_back(make_case(rig, i % 2 == 0 ? Family::tcp : Family::unix_socket,
-                                                i % 3 == 0 ? Family::tcp : Family::unix_socket, i, {}));
+      auto& one =
+          *cases.emplace_back(make_case(rig, i % 2 == 0 ? Family::tcp : Family::unix_socket,
+                                        i % 3 == 0 ? Family::tcp : Family::unix_socket, i, {}));
       one.client.total = random() % 200'000;
       one.server.total = random() % 400'000;
     }
@@ -106,7 +113,9 @@ TEST_CASE("relay: a slow reader holds its own connection only, within the bound"
     std::mt19937 random{7};
     std::vector<std::unique_ptr<RealCase>> cases;
     for (std::uint64_t i = 0; i < 4; ++i) {
-      cases.push_back(make_case(rig, Family::unix_socket, Family::tcp, i, {.client = {.group = 0, .credit = 16384}, .server = {.group = 1, .credit = 65536}}));
+      cases.push_back(make_case(
+          rig, Family::unix_socket, Family::tcp, i,
+          {.client = {.group = 0, .credit = 16384}, .server = {.group = 1, .credit = 65536}}));
     }
     // The first client reads nothing while its server sends without end; the others go on to theirs.
     cases[0]->client.laziness = 1U << 30;
@@ -126,13 +135,16 @@ TEST_CASE("relay: a slow reader holds its own connection only, within the bound"
       }
     };
     rig.handler.timer = [](ring::Timer&) {};
-    const auto others_over = [&] { return cases[1]->over() && cases[2]->over() && cases[3]->over(); };
+    const auto others_over = [&] {
+      return cases[1]->over() && cases[2]->over() && cases[3]->over();
+    };
     REQUIRE(rig.run([&] { return others_over() && longest > RelayOptions{}.queue_high; }, pump));
     CHECK(cases[0]->relay->client.queued_bytes() > 0);
     // Now it reads all that was held for it.
     cases[0]->client.laziness = 1;
     cases[0]->server.total = cases[0]->server.written;
-    REQUIRE(rig.run([&] { return cases[0]->client.received.size() == cases[0]->server.written; }, pump));
+    REQUIRE(rig.run([&] { return cases[0]->client.received.size() == cases[0]->server.written; },
+                    pump));
     CHECK(cases[0]->client.received == pattern(cases[0]->server.seed, 0, cases[0]->server.written));
     cases[0]->relay->close();
     REQUIRE(rig.run([&] { return cases[0]->relay->finished(); }));
@@ -142,7 +154,8 @@ TEST_CASE("relay: a slow reader holds its own connection only, within the bound"
 TEST_CASE("relay: closed at any moment and its descriptors reused at once, no byte crosses") {
   // Method: each new pair gets the descriptors just closed. Every byte carries its connection's pattern.
   for_each_capability_off([](const ring::Capabilities& allowed) {
-    Rig rig{{.allowed = allowed, .group = {.id = 0, .size = 4096, .count_min = 8, .count_max = 32}}};
+    Rig rig{
+        {.allowed = allowed, .group = {.id = 0, .size = 4096, .count_min = 8, .count_max = 32}}};
     rig.handler.timer = [](ring::Timer& timer) {
       if (timer.kind == relay_timer_kind) Relay::expired(timer);
     };
@@ -187,8 +200,12 @@ TEST_CASE("relay: closed at any moment and its descriptors reused at once, no by
         }
       }
     };
-    REQUIRE(rig.run([&] { return closed >= 300 && std::all_of(cases.begin(), cases.end(), [](const auto& one) { return one == nullptr; }); },
-                    pump, std::chrono::seconds{60}));
+    REQUIRE(rig.run(
+        [&] {
+          return closed >= 300 && std::all_of(cases.begin(), cases.end(),
+                                              [](const auto& one) { return one == nullptr; });
+        },
+        pump, std::chrono::seconds{60}));
   });
 }
 
@@ -261,7 +278,8 @@ TEST_CASE("stream: close() ends a send that is blocked, also towards a peer that
       if (half_closed) REQUIRE(::shutdown(pair.theirs.get(), SHUT_WR) == 0);
       stream.send(ring::Slice::copy_of(pattern(1, 0, 16 << 20)));
       const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds{50};
-      REQUIRE(rig.run([&] { return std::chrono::steady_clock::now() > until && ended == half_closed; }));
+      REQUIRE(rig.run(
+          [&] { return std::chrono::steady_clock::now() > until && ended == half_closed; }));
       CHECK(stream.queued_bytes() > 0);
       stream.close();
       REQUIRE(rig.run([&] { return closed; }));

@@ -87,15 +87,19 @@ std::size_t Relay::queue_bound(const ring::ReceiveOptions& from) const {
 
 std::string Relay::describe() const {
   const auto side = [](const HookedStream& stream) {
-    return std::string{stream.is_idle() ? "idle" : stream.is_open() ? "open" : "ending"} + (stream.is_quiet() ? " quiet" : "") +
-           " queued=" + std::to_string(stream.queued_bytes());
+    return std::string{stream.is_idle()   ? "idle"
+                       : stream.is_open() ? "open"
+                                          : "ending"} +
+           (stream.is_quiet() ? " quiet" : "") + " queued=" + std::to_string(stream.queued_bytes());
   };
   return "relay: client " + side(client) + ", server " + side(server) + '\n';
 }
 
 void Relay::check_bounds() const {
-  if (server.queued_bytes() > queue_bound(options_.client)) FAIL("queue to the server: " << server.queued_bytes());
-  if (client.queued_bytes() > queue_bound(options_.server)) FAIL("queue to the client: " << client.queued_bytes());
+  if (server.queued_bytes() > queue_bound(options_.client))
+    FAIL("queue to the server: " << server.queued_bytes());
+  if (client.queued_bytes() > queue_bound(options_.server))
+    FAIL("queue to the client: " << client.queued_bytes());
 }
 
 }  // namespace ring_test

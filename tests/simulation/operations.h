@@ -52,11 +52,11 @@ class Operations {
   struct Running {
     Request request;
     Socket* socket = nullptr;
-    std::vector<iovec> ranges;    // send: what is left
-    std::string copy;             // send: all of it, as it was at the start
-    std::uint32_t total = 0;      // bytes so far
-    std::string address;          // connect
-    ring::Instant ready_at{};     // connect
+    std::vector<iovec> ranges;  // send: what is left
+    std::string copy;           // send: all of it, as it was at the start
+    std::uint32_t total = 0;    // bytes so far
+    std::string address;        // connect
+    ring::Instant ready_at{};   // connect
     bool finished = false;
   };
 

@@ -32,9 +32,14 @@ ring::LoopOptions random_loop(Random& random) {
     (void)options.kernel.allowed.set(name, random.chance(500));
   }
   const auto count_max = 1U << random.between(2, 8);
-  options.groups = {
-      {.id = 0, .size = 4096, .count_min = static_cast<std::uint32_t>(random.between(1, count_max)), .count_max = count_max},
-      {.id = 1, .size = 32768, .count_min = static_cast<std::uint32_t>(random.between(1, 8)), .count_max = 8}};
+  options.groups = {{.id = 0,
+                     .size = 4096,
+                     .count_min = static_cast<std::uint32_t>(random.between(1, count_max)),
+                     .count_max = count_max},
+                    {.id = 1,
+                     .size = 32768,
+                     .count_min = static_cast<std::uint32_t>(random.between(1, 8)),
+                     .count_max = 8}};
   return options;
 }
 
@@ -46,7 +51,9 @@ sockaddr_in address_number(std::uint16_t number) {
   return address;
 }
 
-const sockaddr* generic(const sockaddr_in& address) { return reinterpret_cast<const sockaddr*>(&address); }
+const sockaddr* generic(const sockaddr_in& address) {
+  return reinterpret_cast<const sockaddr*>(&address);
+}
 
 // One connection through the relay and all that is to be known about it.
 struct Case {
@@ -56,7 +63,9 @@ struct Case {
   Peer server;
   std::unique_ptr<Relay> relay;
 
-  [[nodiscard]] bool over() const { return relay && relay->finished() && client.done() && (!server.started() || server.done()); }
+  [[nodiscard]] bool over() const {
+    return relay && relay->finished() && client.done() && (!server.started() || server.done());
+  }
 };
 
 PeerOptions random_peer(World& world, std::uint64_t seed, unsigned death) {
@@ -65,7 +74,9 @@ PeerOptions random_peer(World& world, std::uint64_t seed, unsigned death) {
   // Not more than a narrow connection carries in some thousand turns.
   const std::size_t reach = lazy ? 20'000 : 200'000;
   return {.seed = seed,
-          .total = random.chance(100) ? 0 : random.chance(150) ? reach : random.size(reach),
+          .total = random.chance(100)   ? 0
+                   : random.chance(150) ? reach
+                                        : random.size(reach),
           .death = death,
           .lazy = lazy ? 50U : 0U};
 }
@@ -77,8 +88,10 @@ void check_direction(const Case& one, const Peer& from, const Peer& to, bool fro
   REQUIRE(std::equal(received.begin(), received.end(), written.begin()));
   // Ended in order: nothing may be missing.
   const auto end = one.relay->first_end();
-  const bool orderly = end && end->client == from_client && end->error == 0 && !one.relay->dropped();
-  if (orderly && from.wrote_all() && !from.was_reset() && to.ended_well()) REQUIRE(received.size() == written.size());
+  const bool orderly =
+      end && end->client == from_client && end->error == 0 && !one.relay->dropped();
+  if (orderly && from.wrote_all() && !from.was_reset() && to.ended_well())
+    REQUIRE(received.size() == written.size());
 }
 
 void check(const Case& one) {
@@ -140,8 +153,9 @@ std::uint64_t run_pairs(std::uint64_t seed) {
   std::vector<std::unique_ptr<Case>> cases;
   const auto count = random.between(1, 6);
   for (std::uint64_t i = 0; i < count; ++i) {
-    auto& one = *cases.emplace_back(std::make_unique<Case>(world, random_peer(world, seed * 100 + i * 2, death),
-                                                           random_peer(world, seed * 100 + i * 2 + 1, death)));
+    auto& one = *cases.emplace_back(
+        std::make_unique<Case>(world, random_peer(world, seed * 100 + i * 2, death),
+                               random_peer(world, seed * 100 + i * 2 + 1, death)));
     one.relay = std::make_unique<Relay>(loop, random_relay(random));
     const auto [client_socket, client_end] = world.connection();
     const auto [server_socket, server_end] = world.connection();
@@ -160,7 +174,8 @@ std::uint64_t run_pairs(std::uint64_t seed) {
   };
   const auto describe = [&] {
     std::string text;
-    for (const auto& one : cases) text += one->client.describe() + one->relay->describe() + one->server.describe();
+    for (const auto& one : cases)
+      text += one->client.describe() + one->relay->describe() + one->server.describe();
     return text;
   };
   const auto progress = [&] {
@@ -199,7 +214,8 @@ class Cluster {
       shard.handler.refused = [this](ring::Listener&, int) { ++refused_; };
     }
     shards_[0].handler.accepted = [this](ring::Listener&, int socket) { accepted(socket); };
-    world_.serve(generic(server_address_), sizeof server_address_, [this](Endpoint end) { served(end); });
+    world_.serve(generic(server_address_), sizeof server_address_,
+                 [this](Endpoint end) { served(end); });
     world_.serve_silence(generic(silent_address_), sizeof silent_address_);
     listener_.start(world_.listen(generic(own_address_), sizeof own_address_), 0);
     for (std::size_t i = 0; i < clients; ++i) {
@@ -214,7 +230,8 @@ class Cluster {
       shard.loop.turn(shard.handler);
       for (const auto& relay : relays_) relay->check_bounds();
       // Also while it still connects.
-      if (!relays_.empty() && world_.random().chance(killing_)) relays_[world_.random().below(relays_.size())]->close();
+      if (!relays_.empty() && world_.random().chance(killing_))
+        relays_[world_.random().below(relays_.size())]->close();
     };
     const auto progress = [this] {
       std::uint64_t sum = 0;
@@ -222,7 +239,8 @@ class Cluster {
       for (const auto& peer : servers_) sum += peer->progress();
       return sum;
     };
-    turn_until_over(world_, {[this] { return over(); }, turn, [this] { return describe(); }, progress});
+    turn_until_over(world_,
+                    {[this] { return over(); }, turn, [this] { return describe(); }, progress});
     for (const auto& relay : relays_) REQUIRE(relay->finished());
     for (const auto& server : servers_) check_server(*server);
     listener_.stop();
@@ -248,18 +266,20 @@ class Cluster {
     shard.loop.mailbox().post(std::move(start));
   }
   void start_relay(Shard& shard, int socket) {
-    auto& relay = *relays_.emplace_back(std::make_unique<Relay>(shard.loop, random_relay(world_.random())));
+    auto& relay =
+        *relays_.emplace_back(std::make_unique<Relay>(shard.loop, random_relay(world_.random())));
     const int server = world_.socket();
     relay.open_client(socket);
     if (server < 0) return relay.close();
-    if (!world_.random().chance(100)) return relay.connect_server(server, generic(server_address_), sizeof server_address_);
+    if (!world_.random().chance(100))
+      return relay.connect_server(server, generic(server_address_), sizeof server_address_);
     // Nobody ever answers: only close() ends it.
     relay.connect_server(server, generic(silent_address_), sizeof silent_address_);
     world_.at(world_.now() + std::chrono::seconds{1}, [&relay] { relay.close(); });
   }
   void served(Endpoint end) {
-    auto& peer = *servers_.emplace_back(std::make_unique<Peer>(
-        world_, random_peer(world_, world_.random().next(), 0)));
+    auto& peer = *servers_.emplace_back(
+        std::make_unique<Peer>(world_, random_peer(world_, world_.random().next(), 0)));
     peer.start(end);
   }
   // Whose bytes a server got tells the client it was linked to: it must have got that server's.
@@ -271,14 +291,18 @@ class Cluster {
       const std::string sent = ring_test::pattern(client->options().seed, 0, client->written());
       if (!sent.starts_with(server.received())) continue;
       ++linked;
-      REQUIRE(ring_test::pattern(server.options().seed, 0, server.written()).starts_with(client->received()));
+      REQUIRE(ring_test::pattern(server.options().seed, 0, server.written())
+                  .starts_with(client->received()));
     }
     REQUIRE(linked == 1);
   }
   [[nodiscard]] bool over() const {
-    const bool clients = std::all_of(clients_.begin(), clients_.end(), [](const auto& peer) { return peer->done(); });
-    const bool servers = std::all_of(servers_.begin(), servers_.end(), [](const auto& peer) { return peer->done(); });
-    const bool relays = std::all_of(relays_.begin(), relays_.end(), [](const auto& relay) { return relay->finished(); });
+    const bool clients = std::all_of(clients_.begin(), clients_.end(),
+                                     [](const auto& peer) { return peer->done(); });
+    const bool servers = std::all_of(servers_.begin(), servers_.end(),
+                                     [](const auto& peer) { return peer->done(); });
+    const bool relays = std::all_of(relays_.begin(), relays_.end(),
+                                    [](const auto& relay) { return relay->finished(); });
     return clients && servers && relays;
   }
 

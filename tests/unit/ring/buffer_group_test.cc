@@ -29,7 +29,8 @@ struct Bench {
   // One byte in one buffer; nothing: there was none.
   std::optional<Slice> receive() {
     if (peer.write("x") == 0) world.fail("no room in the socket");
-    kernel.receive(socket, group.id(), ring::ReceiveKind::one_shot, 0, {ring::Operation::receive, 0, 0});
+    kernel.receive(socket, group.id(), ring::ReceiveKind::one_shot, 0,
+                   {ring::Operation::receive, 0, 0});
     Completion completion;
     while (kernel.reap({&completion, 1}) == 0) kernel.enter({});
     if (completion.result == -ENOBUFS) {
@@ -110,7 +111,10 @@ TEST_CASE("buffer group: random holding and giving back loses no buffer") {
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {
     CAPTURE(seed);
     sim::Random random{seed};
-    Bench bench{{.id = 2, .size = 4096, .count_min = static_cast<std::uint32_t>(random.between(1, 32)), .count_max = 32}};
+    Bench bench{{.id = 2,
+                 .size = 4096,
+                 .count_min = static_cast<std::uint32_t>(random.between(1, 32)),
+                 .count_max = 32}};
     std::vector<Slice> held;
     for (int step = 0; step < 1000; ++step) {
       if (random.chance(550)) {

@@ -11,7 +11,8 @@ using ring::Operation;
 using ring::UserData;
 
 TEST_CASE("user data: packing and unpacking keeps every field") {
-  for (const Operation operation : {Operation::none, Operation::accept, Operation::receive, Operation::wake}) {
+  for (const Operation operation :
+       {Operation::none, Operation::accept, Operation::receive, Operation::wake}) {
     for (const std::uint32_t generation : {0U, 1U, 0x800000U, 0xffffffU}) {
       for (const std::uint32_t slot : {0U, 1U, 0x80000000U, 0xffffffffU}) {
         const auto back = UserData::unpack(UserData{operation, generation, slot}.pack());

@@ -113,7 +113,8 @@ TEST_CASE("mailbox: the task that ends the receiver may run before its post has 
   }
 }
 
-TEST_CASE("mailbox: threads' tasks each arrive once, in each sender's order, and wake the sleeper") {
+TEST_CASE(
+    "mailbox: threads' tasks each arrive once, in each sender's order, and wake the sleeper") {
   // Method: the receiver sleeps on the file whenever it may, so a lost wake-up stops it for good.
   constexpr std::size_t senders = 4;
   constexpr std::uint32_t each = 20'000;

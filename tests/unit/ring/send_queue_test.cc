@@ -19,7 +19,8 @@ std::vector<std::string> ranges_of(const SendQueue& queue, std::size_t limit = 6
   std::vector<iovec> space(limit);
   const auto count = queue.gather(space);
   std::vector<std::string> ranges;
-  for (std::size_t i = 0; i < count; ++i) ranges.emplace_back(static_cast<const char*>(space[i].iov_base), space[i].iov_len);
+  for (std::size_t i = 0; i < count; ++i)
+    ranges.emplace_back(static_cast<const char*>(space[i].iov_base), space[i].iov_len);
   return ranges;
 }
 
@@ -90,7 +91,9 @@ TEST_CASE("send queue: random use agrees with a string") {
   for (unsigned seed = 1; seed <= 50; ++seed) {
     CAPTURE(seed);
     std::mt19937 random{seed};
-    const auto below = [&](std::size_t limit) { return std::uniform_int_distribution<std::size_t>{0, limit - 1}(random); };
+    const auto below = [&](std::size_t limit) {
+      return std::uniform_int_distribution<std::size_t>{0, limit - 1}(random);
+    };
     SendNodePool pool;
     SendQueue queue{pool};
     std::string model;

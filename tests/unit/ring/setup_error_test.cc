@@ -10,7 +10,9 @@ using ring::explain_setup_error;
 using ring::SetupCause;
 using ring::SetupFacts;
 
-bool says(const std::string& text, const char* part) { return text.find(part) != std::string::npos; }
+bool says(const std::string& text, const char* part) {
+  return text.find(part) != std::string::npos;
+}
 
 TEST_CASE("setup error: EPERM with the sysctl set names the sysctl and its value") {
   for (const int value : {1, 2}) {
@@ -25,10 +27,12 @@ TEST_CASE("setup error: EPERM with the sysctl set names the sysctl and its value
 }
 
 TEST_CASE("setup error: EPERM although the sysctl allows it is a seccomp filter") {
-  for (const auto& facts : {SetupFacts{.io_uring_disabled = 0, .seccomp_filter = true}, SetupFacts{.seccomp_filter = true}}) {
+  for (const auto& facts : {SetupFacts{.io_uring_disabled = 0, .seccomp_filter = true},
+                            SetupFacts{.seccomp_filter = true}}) {
     const auto error = explain_setup_error(EPERM, facts);
     CHECK(error.cause == SetupCause::seccomp);
-    for (const char* const call : {"io_uring_setup", "io_uring_enter", "io_uring_register"}) CHECK(says(error.hint, call));
+    for (const char* const call : {"io_uring_setup", "io_uring_enter", "io_uring_register"})
+      CHECK(says(error.hint, call));
   }
   CHECK(explain_setup_error(ENOSYS, {.seccomp_filter = true}).cause == SetupCause::seccomp);
 }
@@ -59,7 +63,8 @@ TEST_CASE("setup error: other causes say what to raise, or at least the error's 
 TEST_CASE("setup error: the facts of this machine can be read") {
   const auto facts = ring::read_setup_facts();
   CHECK(facts.memlock_soft > 0);
-  if (facts.io_uring_disabled) CHECK((*facts.io_uring_disabled >= 0 && *facts.io_uring_disabled <= 2));
+  if (facts.io_uring_disabled)
+    CHECK((*facts.io_uring_disabled >= 0 && *facts.io_uring_disabled <= 2));
 }
 
 }  // namespace

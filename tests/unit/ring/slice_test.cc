@@ -13,7 +13,8 @@ namespace {
 using ring::Slice;
 using ring_test::text_of;
 
-static_assert(std::is_nothrow_move_constructible_v<Slice> && std::is_nothrow_move_assignable_v<Slice>);
+static_assert(std::is_nothrow_move_constructible_v<Slice> &&
+              std::is_nothrow_move_assignable_v<Slice>);
 static_assert(!std::is_copy_constructible_v<Slice>);
 
 TEST_CASE("slice: a copy has bytes of its own and shares them on request") {
