@@ -19,6 +19,7 @@ constexpr Duration accept_pause = std::chrono::milliseconds{100};
 Loop::Loop() : wake_file_{::eventfd(0, EFD_CLOEXEC)}, mailbox_{wake_file_} {}
 
 Loop::~Loop() {
+  mailbox_.wait_for_senders();
   if (wake_file_ >= 0) ::close(wake_file_);
 }
 

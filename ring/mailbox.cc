@@ -4,12 +4,14 @@
 
 #include <cstdint>
 #include <memory>
+#include <thread>
 
 #include "ring/check.h"
 
 namespace ring {
 
 Mailbox::~Mailbox() {
+  wait_for_senders();
   for (Node* node = head_.exchange(nullptr); node != nullptr;) {
     const std::unique_ptr<Node> owned{node};
     node = node->next;
@@ -19,10 +21,16 @@ Mailbox::~Mailbox() {
 void Mailbox::post(Task task) {
   auto node = std::make_unique<Node>(std::move(task));
   Node* const raw = node.release();
+  senders_.fetch_add(1, std::memory_order_relaxed);  // visible with the task, which the compare-exchange releases
   raw->next = head_.load(std::memory_order_relaxed);
   while (!head_.compare_exchange_weak(raw->next, raw, std::memory_order_seq_cst, std::memory_order_relaxed)) {
   }
   if (sleeping_.load(std::memory_order_seq_cst)) wake();
+  senders_.fetch_sub(1, std::memory_order_release);
+}
+
+void Mailbox::wait_for_senders() const {
+  while (senders_.load(std::memory_order_acquire) != 0) std::this_thread::yield();
 }
 
 bool Mailbox::prepare_sleep() {

@@ -2,13 +2,15 @@
 //
 // What:   post() from any thread; drain() on the loop's thread. The sender writes the loop's eventfd only
 //         when the loop says it sleeps, so a busy loop costs its senders no system call.
-// Owner:  the Loop. Outlives every sender's last post (shards end together).
+// Owner:  the Loop. Nobody begins a post once it is being destroyed (shards end together); posts under way
+//         are waited for, since the task that ends the loop may run before the post of it has returned.
 // Life:   a task runs once, on the loop's thread; what is left at destruction is destroyed unrun.
 // Method: an intrusive stack pushed with one compare-exchange and taken whole, then turned around;
 //         the sleeping flag and the stack's head form a Dekker pair (sequentially consistent).
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <functional>
 
 namespace ring {
@@ -29,6 +31,8 @@ class Mailbox {
   [[nodiscard]] bool prepare_sleep();
   void awake();
   void drain();
+  // Until no post() is under way. Before the wake file is closed.
+  void wait_for_senders() const;
 
  private:
   struct Node {
@@ -39,6 +43,7 @@ class Mailbox {
 
   alignas(64) std::atomic<Node*> head_{nullptr};
   std::atomic<bool> sleeping_{false};
+  std::atomic<std::uint32_t> senders_{0};  // posts under way
   int wake_file_;
 };
 

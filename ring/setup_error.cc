@@ -33,6 +33,7 @@ SetupError refused(int error, const SetupFacts& facts) {
       "SystemCallFilter=@system-service has them (no ~@aio); in a container give a seccomp profile "
       "that allows the three";
   if (!facts.seccomp_filter && error == ENOSYS) {
+    result.cause = SetupCause::too_old;
     result.message = "this kernel has no io_uring (ENOSYS)";
     result.hint = "pgring needs Linux 6.1 or newer with CONFIG_IO_URING, or a seccomp profile that allows it";
   }

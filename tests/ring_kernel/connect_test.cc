@@ -66,7 +66,8 @@ TEST_CASE("stream: finish() while connecting sends what is queued and ends") {
   std::string peer_got;
   bool peer_open = true;
   const auto pump = [&] {
-    if (!peer.valid() && peer_open) peer = File{::accept4(listener.get(), nullptr, nullptr, SOCK_NONBLOCK)};
+    if (!peer.valid() && peer_open)
+      peer = File{::accept4(listener.get(), nullptr, nullptr, SOCK_NONBLOCK)};
     if (peer.valid() && !read_some(peer, peer_got)) {
       peer.reset();
       peer_open = false;

@@ -73,11 +73,17 @@ TEST_CASE("stream: without buffers receives wait, and go on when buffers come ba
       for (std::size_t i = 0; i < count; ++i) {
         Side& side = sides[i];
         if (!side.pair.theirs.valid()) continue;
-        side.written += write_some(side.pair.theirs, pattern(i, side.written, std::min<std::size_t>(total - side.written, 5000)));
+        side.written +=
+            write_some(side.pair.theirs,
+                       pattern(i, side.written, std::min<std::size_t>(total - side.written, 5000)));
         if (side.written == total) side.pair.theirs.reset();
       }
     };
-    REQUIRE(rig.run([&] { return std::all_of(sides.begin(), sides.end(), [](const Side& s) { return s.closed; }); }, pump));
+    REQUIRE(rig.run(
+        [&] {
+          return std::all_of(sides.begin(), sides.end(), [](const Side& s) { return s.closed; });
+        },
+        pump));
     for (std::size_t i = 0; i < count; ++i) {
       CAPTURE(i);
       CHECK(sides[i].received == pattern(i, 0, total));
@@ -117,6 +123,37 @@ TEST_CASE("stream: one free buffer is enough for a starved stream") {
   first.close();
   second.close();
   REQUIRE(rig.run([&] { return closed == 2; }));
+}
+
+TEST_CASE("stream: a descriptor set to O_NONBLOCK works like any other") {
+  // Somebody else's socket may come so: waiting must not turn into EAGAIN.
+  for_each_capability_off([](const ring::Capabilities& allowed) {
+    for (const Family family : {Family::tcp, Family::unix_socket}) {
+      Rig rig{{.allowed = allowed}};
+      Pair pair = connected_pair(family);
+      set_nonblocking(pair.ours);
+      HookedStream stream{rig.loop};
+      bool closed = false;
+      std::string received;
+      stream.received = [&](ring::Slice slice) { received += text_of(slice); };
+      stream.ended = [&](int error) { FAIL("ended: " << error); };
+      stream.send_failed = [&](int error) { FAIL("send failed: " << error); };
+      stream.closed = [&] { closed = true; };
+      stream.open(pair.ours.release(), {});
+      stream.receive_wanted(true);
+      const std::string bytes = pattern(9, 0, 8 << 20);
+      stream.send(ring::Slice::copy_of(bytes));
+      REQUIRE(rig.run([&] { return rig.loop.counters().turns > 3; }, [] {}));
+      std::string peer_got;
+      REQUIRE(rig.run([&] { return peer_got.size() == bytes.size(); },
+                      [&] { read_some(pair.theirs, peer_got); }));
+      CHECK((peer_got == bytes));
+      write_some(pair.theirs, "late");
+      REQUIRE(rig.run([&] { return received == "late"; }));
+      stream.close();
+      REQUIRE(rig.run([&] { return closed; }));
+    }
+  });
 }
 
 }  // namespace

@@ -43,7 +43,9 @@ void File::reset() {
   descriptor_ = -1;
 }
 
-void set_nonblocking(const File& socket) { checked(::fcntl(socket.get(), F_SETFL, O_NONBLOCK), "fcntl"); }
+void set_nonblocking(const File& socket) {
+  checked(::fcntl(socket.get(), F_SETFL, O_NONBLOCK), "fcntl");
+}
 
 void set_reset_on_close(const File& socket) {
   const linger on{.l_onoff = 1, .l_linger = 0};
@@ -81,12 +83,14 @@ File listening_socket(Family family, int backlog) {
 Address address_of(const File& socket) {
   Address address;
   address.size = sizeof address.storage;
-  checked(::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address.storage), &address.size), "getsockname");
+  checked(::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address.storage), &address.size),
+          "getsockname");
   return address;
 }
 
 File connect_to(const Address& address) {
-  File socket{checked(::socket(address.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket")};
+  File socket{
+      checked(::socket(address.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket")};
   checked(::connect(socket.get(), address.get(), address.size), "connect");
   set_nonblocking(socket);
   return socket;
@@ -119,7 +123,8 @@ bool read_some(const File& socket, std::string& into, std::size_t size_max) {
 }
 
 std::size_t write_some(const File& socket, std::string_view bytes) {
-  const ssize_t count = ::send(socket.get(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  const ssize_t count =
+      ::send(socket.get(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
   return static_cast<std::size_t>(count > 0 ? count : 0);
 }
 
@@ -142,7 +147,8 @@ Rig::~Rig() {
   CHECK(loop.group(1).all_free());
 }
 
-bool Rig::run(const std::function<bool()>& done, const std::function<void()>& pump, std::chrono::milliseconds limit) {
+bool Rig::run(const std::function<bool()>& done, const std::function<void()>& pump,
+              std::chrono::milliseconds limit) {
   const auto end = std::chrono::steady_clock::now() + limit;
   while (!done()) {
     if (std::chrono::steady_clock::now() > end) return false;

@@ -61,8 +61,6 @@ bool read_some(const File& socket, std::string& into, std::size_t size_max = 655
 // Writes what fits; returns how much (0: nothing fits or the peer is gone).
 std::size_t write_some(const File& socket, std::string_view bytes);
 
-
-
 struct RigOptions {
   ring::Capabilities allowed = ring::Capabilities::all();
   ring::BufferGroupOptions group{.id = 0, .size = 4096, .count_min = 64, .count_max = 1024};

@@ -43,7 +43,9 @@ struct Handler {
   }
   static HookedStream& of(ring::Stream& stream) { return static_cast<HookedStream&>(stream); }
   void on_connected(ring::Stream& stream, int error) { call(of(stream).connected, error); }
-  void on_received(ring::Stream& stream, ring::Slice slice) { call(of(stream).received, std::move(slice)); }
+  void on_received(ring::Stream& stream, ring::Slice slice) {
+    call(of(stream).received, std::move(slice));
+  }
   void on_end(ring::Stream& stream, int error) { call(of(stream).ended, error); }
   void on_send_failed(ring::Stream& stream, int error) { call(of(stream).send_failed, error); }
   void on_sent(ring::Stream& stream) { call(of(stream).sent); }

@@ -26,10 +26,10 @@ void Relay::hook(HookedStream& from, HookedStream& to, bool is_client) {
   from.received = [&](ring::Slice slice) {
     if (!to.is_open()) dropped_ = true;
     to.send(std::move(slice));
-    if (to.queued_bytes() > queue_high) from.receive_wanted(false);
+    if (to.queued_bytes() > options_.queue_high) from.receive_wanted(false);
   };
   to.sent = [&] {
-    if (to.queued_bytes() < queue_low && from.is_open()) from.receive_wanted(true);
+    if (to.queued_bytes() < options_.queue_low && from.is_open()) from.receive_wanted(true);
   };
   from.ended = [&, is_client](int error) { end(from, to, is_client, error); };
   from.send_failed = [&, is_client](int error) {
@@ -82,20 +82,24 @@ void Relay::close() {
 std::size_t Relay::queue_bound(const ring::ReceiveOptions& from) const {
   // The buffer that crossed the mark, and one credit that was already given.
   const std::size_t buffer = loop_.group(from.group).size();
-  return queue_high + buffer + std::max<std::size_t>(from.credit, buffer);
+  return options_.queue_high + buffer + std::max<std::size_t>(from.credit, buffer);
 }
 
 std::string Relay::describe() const {
   const auto side = [](const HookedStream& stream) {
-    return std::string{stream.is_idle() ? "idle" : stream.is_open() ? "open" : "ending"} + (stream.is_quiet() ? " quiet" : "") +
-           " queued=" + std::to_string(stream.queued_bytes());
+    return std::string{stream.is_idle()   ? "idle"
+                       : stream.is_open() ? "open"
+                                          : "ending"} +
+           (stream.is_quiet() ? " quiet" : "") + " queued=" + std::to_string(stream.queued_bytes());
   };
   return "relay: client " + side(client) + ", server " + side(server) + '\n';
 }
 
 void Relay::check_bounds() const {
-  if (server.queued_bytes() > queue_bound(options_.client)) FAIL("queue to the server: " << server.queued_bytes());
-  if (client.queued_bytes() > queue_bound(options_.server)) FAIL("queue to the client: " << client.queued_bytes());
+  if (server.queued_bytes() > queue_bound(options_.client))
+    FAIL("queue to the server: " << server.queued_bytes());
+  if (client.queued_bytes() > queue_bound(options_.server))
+    FAIL("queue to the client: " << client.queued_bytes());
 }
 
 }  // namespace ring_test

@@ -16,12 +16,12 @@
 namespace ring_test {
 
 inline constexpr std::uint32_t relay_timer_kind = 1;
-inline constexpr std::size_t queue_high = 64 * 1024;
-inline constexpr std::size_t queue_low = 16 * 1024;
 
 struct RelayOptions {
   ring::ReceiveOptions client{.group = 0, .credit = 32 * 1024};
   ring::ReceiveOptions server{.group = 1, .credit = 128 * 1024};
+  std::size_t queue_high = 64 * 1024;  // above: nothing more is received for this queue
+  std::size_t queue_low = 16 * 1024;   // below: it is again
   ring::Duration linger = std::chrono::seconds{60};
 };
 

@@ -35,11 +35,13 @@ int BufferRings::add_group(std::uint16_t group, std::uint32_t entries) {
   return 0;
 }
 
-void BufferRings::provide(std::uint16_t group, std::byte* memory, std::uint32_t size, std::uint16_t id) {
+void BufferRings::provide(std::uint16_t group, std::byte* memory, std::uint32_t size,
+                          std::uint16_t id) {
   Group& entry = get(group);
   bool& owned = entry.owned[id];
   if (owned) network_.fail("buffer " + std::to_string(id) + " is provided twice");
-  if (entry.owned_count == entry.entries) network_.fail("more buffers are provided than the ring has entries");
+  if (entry.owned_count == entry.entries)
+    network_.fail("more buffers are provided than the ring has entries");
   owned = true;
   ++entry.owned_count;
   entry.provided.push_back({memory, size, id});
@@ -57,7 +59,9 @@ void BufferRings::publish(std::uint16_t group) {
 }
 
 bool BufferRings::any_free(std::uint16_t group) const { return !get(group).published.empty(); }
-std::uint32_t BufferRings::next_size(std::uint16_t group) const { return get(group).published.front().size; }
+std::uint32_t BufferRings::next_size(std::uint16_t group) const {
+  return get(group).published.front().size;
+}
 
 std::uint16_t BufferRings::fill(std::uint16_t group, std::string_view bytes) {
   Group& entry = get(group);
@@ -65,7 +69,8 @@ std::uint16_t BufferRings::fill(std::uint16_t group, std::string_view bytes) {
   entry.published.pop_front();
   ring::unpoison(buffer.memory, buffer.size);
   const auto scribbled = std::min(buffer.size, scribbled_max);
-  if (std::any_of(buffer.memory, buffer.memory + scribbled, [](std::byte byte) { return byte != scribble; })) {
+  if (std::any_of(buffer.memory, buffer.memory + scribbled,
+                  [](std::byte byte) { return byte != scribble; })) {
     network_.fail("buffer " + std::to_string(buffer.id) + " was written while the kernel owned it");
   }
   std::memcpy(buffer.memory, bytes.data(), bytes.size());
@@ -78,10 +83,12 @@ std::uint16_t BufferRings::fill(std::uint16_t group, std::string_view bytes) {
 
 void BufferRings::check_not_ours(const std::byte* data, std::size_t size) const {
   auto next = memory_.lower_bound(data);
-  if (next != memory_.end() && next->first < data + size) network_.fail("bytes to be sent lie in a buffer the kernel owns");
+  if (next != memory_.end() && next->first < data + size)
+    network_.fail("bytes to be sent lie in a buffer the kernel owns");
   if (next == memory_.begin()) return;
   --next;
-  if (next->first + next->second > data) network_.fail("bytes to be sent lie in a buffer the kernel owns");
+  if (next->first + next->second > data)
+    network_.fail("bytes to be sent lie in a buffer the kernel owns");
 }
 
 }  // namespace sim

@@ -10,12 +10,17 @@ namespace ring {
 
 struct Kernel::Implementation final : sim::KernelView {
   explicit Implementation(sim::World* world_given)
-      : world{world_given}, network{world->network()}, buffers{network}, operations{network, buffers} {
+      : world{world_given},
+        network{world->network()},
+        buffers{network},
+        operations{network, buffers} {
     network.kernels.push_back(this);
   }
   ~Implementation() { std::erase(network.kernels, this); }
 
-  [[nodiscard]] bool names(const sim::Socket& socket) const override { return operations.names(socket); }
+  [[nodiscard]] bool names(const sim::Socket& socket) const override {
+    return operations.names(socket);
+  }
   [[nodiscard]] bool can_go_on() const override {
     return quiet_mark != network.stirred || !shown.empty() || operations.can_go_on();
   }
@@ -30,8 +35,10 @@ struct Kernel::Implementation final : sim::KernelView {
     std::vector<Completion> later;
     while (!done.empty()) {
       const auto name = done[network.random.below(done.size())].user_data;
-      const auto first = std::find_if(done.begin(), done.end(), [&](const auto& c) { return c.user_data == name; });
-      const bool held = std::any_of(later.begin(), later.end(), [&](const auto& c) { return c.user_data == name; });
+      const auto first = std::find_if(done.begin(), done.end(),
+                                      [&](const auto& c) { return c.user_data == name; });
+      const bool held = std::any_of(later.begin(), later.end(),
+                                    [&](const auto& c) { return c.user_data == name; });
       if (held || network.random.chance(network.faults.hold)) {
         later.push_back(*first);
       } else {
@@ -50,7 +57,8 @@ struct Kernel::Implementation final : sim::KernelView {
   KernelCounters counters;
   std::deque<Completion> shown;
   std::optional<Instant> sleeps_until;
-  std::uint64_t quiet_mark = ~std::uint64_t{0};  // what the network had seen when nothing came of an enter
+  std::uint64_t quiet_mark =
+      ~std::uint64_t{0};  // what the network had seen when nothing came of an enter
 };
 
 Kernel::Kernel() : implementation_{std::make_unique<Implementation>(sim::World::current())} {}
@@ -68,7 +76,8 @@ const Capabilities& Kernel::capabilities() const { return implementation_->capab
 const KernelCounters& Kernel::counters() const { return implementation_->counters; }
 
 void Kernel::accept(int listener, UserData user_data) {
-  implementation_->operations.queue({.kind = Operation::accept, .descriptor = listener, .name = user_data.pack()});
+  implementation_->operations.queue(
+      {.kind = Operation::accept, .descriptor = listener, .name = user_data.pack()});
 }
 
 void Kernel::connect(int socket, const sockaddr* address, socklen_t size, UserData user_data) {
@@ -79,8 +88,10 @@ void Kernel::connect(int socket, const sockaddr* address, socklen_t size, UserDa
                                      .address_size = size});
 }
 
-void Kernel::receive(int socket, std::uint16_t group, ReceiveKind kind, std::uint32_t credit, UserData user_data) {
-  if (kind == ReceiveKind::multishot && credit > 0 && !implementation_->capabilities.credit_receive) {
+void Kernel::receive(int socket, std::uint16_t group, ReceiveKind kind, std::uint32_t credit,
+                     UserData user_data) {
+  if (kind == ReceiveKind::multishot && credit > 0 &&
+      !implementation_->capabilities.credit_receive) {
     implementation_->network.fail("a credit receive on a kernel that has none");
   }
   implementation_->operations.queue({.kind = Operation::receive,
@@ -92,10 +103,11 @@ void Kernel::receive(int socket, std::uint16_t group, ReceiveKind kind, std::uin
 }
 
 void Kernel::send(int socket, std::span<const std::byte> bytes, UserData user_data) {
-  implementation_->operations.queue({.kind = Operation::send,
-                                     .descriptor = socket,
-                                     .name = user_data.pack(),
-                                     .single = {const_cast<std::byte*>(bytes.data()), bytes.size()}});
+  implementation_->operations.queue(
+      {.kind = Operation::send,
+       .descriptor = socket,
+       .name = user_data.pack(),
+       .single = {const_cast<std::byte*>(bytes.data()), bytes.size()}});
 }
 
 void Kernel::send_gather(int socket, std::span<const iovec> ranges, UserData user_data) {
@@ -109,7 +121,8 @@ void Kernel::read(int file, std::span<std::byte> into, UserData user_data) {
 }
 
 void Kernel::cancel(UserData target, UserData user_data) {
-  implementation_->operations.queue({.kind = Operation::cancel, .name = user_data.pack(), .target = target.pack()});
+  implementation_->operations.queue(
+      {.kind = Operation::cancel, .name = user_data.pack(), .target = target.pack()});
 }
 
 void Kernel::enter(const Wait& wait) {
@@ -136,8 +149,9 @@ std::size_t Kernel::reap(std::span<Completion> into) {
   std::size_t count = 0;
   while (count < into.size() && !self.shown.empty()) {
     const Completion& completion = into[count++] = self.shown.front();
-    for (const std::uint64_t word : {completion.user_data, std::uint64_t{static_cast<std::uint32_t>(completion.result)},
-                                     std::uint64_t{completion.flags}}) {
+    for (const std::uint64_t word :
+         {completion.user_data, std::uint64_t{static_cast<std::uint32_t>(completion.result)},
+          std::uint64_t{completion.flags}}) {
       self.network.digest = (self.network.digest ^ word) * 1099511628211ULL;
     }
     self.shown.pop_front();

@@ -12,7 +12,8 @@
 //         would punish sooner or later ends the process at once, with the seed:
 //           a descriptor closed that an operation names; two sends in flight on one socket; bytes of a
 //           send changed or freed before it completed, or sent out of a buffer the kernel owns; a
-//           buffer written by us while the kernel owns it, or provided twice; an unknown descriptor.
+//           buffer written by us while the kernel owns it, or provided twice; an unknown descriptor; a
+//           send or receive on a socket that was never connected.
 // Time:   virtual. Each enter takes a few microseconds; when nothing can happen any more in any kernel,
 //         the clock jumps to the next deadline. stuck() says that there is none.
 #pragma once
@@ -36,18 +37,20 @@ namespace sim {
 
 // How often things go wrong, in 1/1000 of the occasions.
 struct Faults {
-  unsigned delay = 0;        // an operation that could go on does not, this time
-  unsigned hold = 0;         // a completion is not yet shown
-  unsigned spurious = 0;     // enter returns at once with nothing (interrupted)
-  unsigned short_send = 0;   // a send ends after fewer bytes with no error to follow
-  unsigned reset = 0;        // the connection of an operation is reset
-  unsigned early_end = 0;    // a multishot receive ends although it brought bytes
-  unsigned no_buffer = 0;    // ENOBUFS although there are buffers
-  unsigned late_cancel = 0;  // a cancel finds the operation running (EALREADY); it completes by itself
+  unsigned delay = 0;       // an operation that could go on does not, this time
+  unsigned hold = 0;        // a completion is not yet shown
+  unsigned spurious = 0;    // enter returns at once with nothing (interrupted)
+  unsigned short_send = 0;  // a send ends after fewer bytes with no error to follow
+  unsigned reset = 0;       // the connection of an operation is reset
+  unsigned early_end = 0;   // a multishot receive ends although it brought bytes
+  unsigned no_buffer = 0;   // ENOBUFS although there are buffers
+  unsigned late_cancel =
+      0;  // a cancel finds the operation running (EALREADY); it completes by itself
   unsigned no_descriptor = 0;  // accept meets EMFILE although there are descriptors
   unsigned refuse = 0;         // a connect is refused
   ring::Duration connect_delay_max{0};
-  std::size_t socket_buffer_max = 65536;  // each direction of each connection gets up to this (and 64)
+  std::size_t socket_buffer_max =
+      65536;  // each direction of each connection gets up to this (and 256)
 
   [[nodiscard]] static Faults none() { return {}; }
   // A mixture that differs by seed: each fault absent, rare or frequent.
@@ -72,8 +75,8 @@ class Endpoint {
   [[nodiscard]] bool ended() const;
   [[nodiscard]] bool was_reset() const;
   [[nodiscard]] bool is_closed() const;  // by us
-  void finish();  // half-close: the peer reads the end of the stream
-  void close();   // with unread bytes the peer gets a reset
+  void finish();                         // half-close: the peer reads the end of the stream
+  void close();                          // with unread bytes the peer gets a reset
   void reset();
 
  private:

@@ -18,7 +18,8 @@
 namespace {
 
 void tell_seed() {
-  std::fprintf(stderr, "to see it again: SIM_SEED=%llu SIM_STEPS=1\n", static_cast<unsigned long long>(sim::seed_running));
+  std::fprintf(stderr, "to see it again: SIM_SEED=%llu SIM_STEPS=1\n",
+               static_cast<unsigned long long>(sim::seed_running));
 }
 
 void on_abort(int) {

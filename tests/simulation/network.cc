@@ -18,7 +18,8 @@ constexpr int descriptor_first = 1'000'000;
 }  // namespace
 
 void Network::fail(const std::string& what) const {
-  std::fprintf(stderr, "simulation, seed %llu, at %lld ns: %s\n", static_cast<unsigned long long>(seed),
+  std::fprintf(stderr, "simulation, seed %llu, at %lld ns: %s\n",
+               static_cast<unsigned long long>(seed),
                static_cast<long long>(now.time_since_epoch().count()), what.c_str());
   std::abort();
 }
@@ -27,7 +28,9 @@ std::string Network::key_of(const sockaddr* address, socklen_t size) {
   // Compared by what names the listener only: padding and flow labels differ.
   sockaddr_storage copy{};
   std::memcpy(&copy, address, std::min<std::size_t>(size, sizeof copy));
-  const auto bytes = [](const auto& value) { return std::string{reinterpret_cast<const char*>(&value), sizeof value}; };
+  const auto bytes = [](const auto& value) {
+    return std::string{reinterpret_cast<const char*>(&value), sizeof value};
+  };
   switch (copy.ss_family) {
     case AF_INET: {
       const auto& in = reinterpret_cast<const sockaddr_in&>(copy);
@@ -48,7 +51,7 @@ Socket& Network::make(Socket::Kind kind) {
   auto& socket = *sockets_.emplace_back(std::make_unique<Socket>());
   socket.kind = kind;
   // Not below what a run of bounded length gets through.
-  socket.capacity = 64 + random.size(faults.socket_buffer_max);
+  socket.capacity = 256 + random.size(faults.socket_buffer_max);
   return socket;
 }
 
@@ -142,7 +145,8 @@ void Network::close(Socket& socket) {
 void Network::close_descriptor(int descriptor) {
   Socket& socket = get(descriptor);
   for (const KernelView* const kernel : kernels) {
-    if (kernel->names(socket)) fail("descriptor " + std::to_string(descriptor) + " is closed while an operation names it");
+    if (kernel->names(socket))
+      fail("descriptor " + std::to_string(descriptor) + " is closed while an operation names it");
   }
   descriptors.erase(descriptor);
   socket.descriptor = -1;
@@ -179,7 +183,8 @@ std::optional<ring::Instant> Network::next_event() const {
 }
 
 void Network::jump_if_all_quiet() {
-  const bool busy = std::any_of(kernels.begin(), kernels.end(), [](const auto* kernel) { return kernel->can_go_on(); });
+  const bool busy = std::any_of(kernels.begin(), kernels.end(),
+                                [](const auto* kernel) { return kernel->can_go_on(); });
   if (busy) return;
   if (const auto next = next_event()) {
     now = std::max(now, *next);

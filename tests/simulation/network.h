@@ -19,20 +19,22 @@ struct Socket {
   Kind kind = Kind::unconnected;
   int descriptor = -1;  // -1: the test's end, or closed
   Socket* peer = nullptr;
-  std::string incoming;       // bytes not yet read; from `taken` on
+  std::string incoming;  // bytes not yet read; from `taken` on
   std::size_t taken = 0;
-  std::size_t capacity = 0;   // of incoming
-  bool write_shut = false;    // we sent the end of the stream
+  std::size_t capacity = 0;  // of incoming
+  bool write_shut = false;   // we sent the end of the stream
   bool read_shut = false;
   bool closed = false;
   bool was_reset = false;
-  bool sending = false;       // a send is in flight
+  bool sending = false;         // a send is in flight
   bool takes_silently = false;  // sends to a closed peer vanish for a while before they fail
   std::deque<Socket*> backlog;  // listener: accepted ends that wait
   std::string address;          // listener
 
   [[nodiscard]] std::size_t readable() const { return incoming.size() - taken; }
-  [[nodiscard]] std::size_t space() const { return capacity > readable() ? capacity - readable() : 0; }
+  [[nodiscard]] std::size_t space() const {
+    return capacity > readable() ? capacity - readable() : 0;
+  }
   // Nothing more will come after what is readable.
   [[nodiscard]] bool at_end() const {
     return was_reset || read_shut || peer == nullptr || peer->write_shut || peer->closed;
@@ -74,7 +76,7 @@ class Network {
 
   // Something happened: nobody may think that all is quiet.
   void stir() { ++stirred; }
-  void pass_time();            // the few microseconds of an enter, and actions that are due
+  void pass_time();  // the few microseconds of an enter, and actions that are due
   void jump_if_all_quiet();
   [[nodiscard]] std::optional<ring::Instant> next_event() const;
 

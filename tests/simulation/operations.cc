@@ -13,7 +13,8 @@ using ring::Completion;
 using ring::Operation;
 
 void Operations::queue(const Request& request) {
-  if (request.kind != Operation::cancel && request.kind != Operation::wake) (void)network_.get(request.descriptor);
+  if (request.kind != Operation::cancel && request.kind != Operation::wake)
+    (void)network_.get(request.descriptor);
   queued_.push_back(request);
   network_.stir();
 }
@@ -24,10 +25,15 @@ void Operations::start() {
     running.request = request;
     if (request.kind != Operation::cancel && request.kind != Operation::wake) {
       running.socket = &network_.get(request.descriptor);
+      const bool transfer = request.kind == Operation::send || request.kind == Operation::receive;
+      if (transfer && running.socket->kind != Socket::Kind::stream)
+        network_.fail("a transfer on a socket that is not connected");
     }
     for (const auto& other : running_) {
-      const bool same = other.get() != &running && !other->finished && other->request.name == request.name;
-      if (same && request.kind != Operation::cancel) network_.fail("two operations of one name are in flight");
+      const bool same =
+          other.get() != &running && !other->finished && other->request.name == request.name;
+      if (same && request.kind != Operation::cancel)
+        network_.fail("two operations of one name are in flight");
     }
     if (request.kind == Operation::send) start_send(running);
     if (request.kind == Operation::connect) start_connect(running);
@@ -46,23 +52,16 @@ void Operations::start_send(Running& running) {
   for (const iovec& range : running.ranges) {
     if (range.iov_len == 0) network_.fail("an empty range is sent");
     buffers_.check_not_ours(static_cast<const std::byte*>(range.iov_base), range.iov_len);
+    running.copy.append(static_cast<const char*>(range.iov_base), range.iov_len);
   }
-  running.checksum = checksum_of(running.ranges);
 }
 
 void Operations::start_connect(Running& running) {
   running.address = Network::key_of(running.request.address, running.request.address_size);
   const auto delay_max = static_cast<std::uint64_t>(network_.faults.connect_delay_max.count());
-  running.ready_at = network_.now + ring::Duration{static_cast<std::int64_t>(network_.random.below(delay_max + 1))};
-}
-
-std::uint64_t Operations::checksum_of(std::span<const iovec> ranges) {
-  std::uint64_t sum = 1469598103934665603ULL;
-  for (const iovec& range : ranges) {
-    const auto* const bytes = static_cast<const unsigned char*>(range.iov_base);
-    for (std::size_t i = 0; i < range.iov_len; ++i) sum = (sum ^ bytes[i]) * 1099511628211ULL;
-  }
-  return sum;
+  running.ready_at =
+      network_.now +
+      ring::Duration{static_cast<std::int64_t>(network_.random.below(delay_max + 1))};
 }
 
 void Operations::post(Running& running, std::int32_t result, std::uint32_t flags) {
@@ -76,21 +75,27 @@ void Operations::finish(Running& running, std::int32_t result) {
 }
 
 bool Operations::names(const Socket& socket) const {
-  const auto queued = [&](const Request& request) { return network_.find(request.descriptor) == &socket; };
+  const auto queued = [&](const Request& request) {
+    return network_.find(request.descriptor) == &socket;
+  };
   const auto in_flight = [&](const auto& running) { return running->socket == &socket; };
-  return std::any_of(queued_.begin(), queued_.end(), queued) || std::any_of(running_.begin(), running_.end(), in_flight);
+  return std::any_of(queued_.begin(), queued_.end(), queued) ||
+         std::any_of(running_.begin(), running_.end(), in_flight);
 }
 
 bool Operations::can_go_on() const {
   const auto ready = [&](const auto& running) { return is_ready(*running); };
-  return !queued_.empty() || !completed_.empty() || std::any_of(running_.begin(), running_.end(), ready);
+  return !queued_.empty() || !completed_.empty() ||
+         std::any_of(running_.begin(), running_.end(), ready);
 }
 
 std::optional<ring::Instant> Operations::next_event() const {
   std::optional<ring::Instant> next;
   for (const auto& running : running_) {
     if (running->request.kind != Operation::connect || is_ready(*running)) continue;
-    if (const auto server = network_.servers.find(running->address); server != network_.servers.end() && !server->second) continue;
+    if (const auto server = network_.servers.find(running->address);
+        server != network_.servers.end() && !server->second)
+      continue;
     if (!next || running->ready_at < *next) next = running->ready_at;
   }
   return next;
@@ -99,10 +104,11 @@ std::optional<ring::Instant> Operations::next_event() const {
 bool Operations::is_ready(const Running& running) const {
   switch (running.request.kind) {
     case Operation::receive:
-      return running.socket->kind != Socket::Kind::stream || running.socket->readable() > 0 || running.socket->at_end();
+      return running.socket->readable() > 0 || running.socket->at_end();
     case Operation::send: {
       const Socket& socket = *running.socket;
-      return socket.peer == nullptr || socket.write_shut || socket.was_reset || socket.peer->closed || socket.peer->space() > 0;
+      return socket.peer == nullptr || socket.write_shut || socket.was_reset ||
+             socket.peer->closed || socket.peer->space() > 0;
     }
     case Operation::connect: {
       const auto server = network_.servers.find(running.address);
@@ -167,14 +173,11 @@ void Operations::receive(Running& running) {
 bool Operations::receive_once(Running& running) {
   Socket& socket = *running.socket;
   const Request& request = running.request;
-  if (socket.kind != Socket::Kind::stream) {
-    finish(running, -ENOTCONN);
-    return false;
-  }
   if (socket.readable() == 0) {
     if (!socket.at_end()) return false;
     // Without a buffer the kernel does not even find out that it is the end.
-    const bool buffer = buffers_.any_free(request.group) && !network_.random.chance(network_.faults.no_buffer);
+    const bool buffer =
+        buffers_.any_free(request.group) && !network_.random.chance(network_.faults.no_buffer);
     finish(running, !buffer ? -ENOBUFS : socket.was_reset ? -ECONNRESET : 0);
     return false;
   }
@@ -199,16 +202,20 @@ bool Operations::receive_once(Running& running) {
 
 void Operations::send(Running& running) {
   Socket& socket = *running.socket;
-  if (checksum_of(running.ranges) != running.checksum) network_.fail("bytes of a send in flight have changed");
   while (!running.ranges.empty()) {
     iovec& range = running.ranges.front();
     std::size_t size = range.iov_len;
     if (network_.random.chance(300)) size = network_.random.between(1, size);
-    const long written = network_.write(socket, {static_cast<const char*>(range.iov_base), size});
+    const std::string_view bytes{static_cast<const char*>(range.iov_base), size};
+    if (bytes != std::string_view{running.copy}.substr(running.total, size)) {
+      network_.fail("bytes of a send in flight have changed");
+    }
+    const long written = network_.write(socket, bytes);
     if (written < 0) {
       socket.sending = false;
       // An error after some bytes shows at the next send only.
-      return finish(running, running.total > 0 ? static_cast<std::int32_t>(running.total) : static_cast<std::int32_t>(written));
+      return finish(running, running.total > 0 ? static_cast<std::int32_t>(running.total)
+                                               : static_cast<std::int32_t>(written));
     }
     if (written == 0) break;
     running.total += static_cast<std::uint32_t>(written);
@@ -222,14 +229,14 @@ void Operations::send(Running& running) {
     socket.sending = false;
     return finish(running, static_cast<std::int32_t>(running.total));
   }
-  running.checksum = checksum_of(running.ranges);
 }
 
 void Operations::connect(Running& running) {
   const auto listener = network_.listeners.find(running.address);
   const auto server = network_.servers.find(running.address);
   const bool nobody = listener == network_.listeners.end() && server == network_.servers.end();
-  if (nobody || network_.random.chance(network_.faults.refuse)) return finish(running, -ECONNREFUSED);
+  if (nobody || network_.random.chance(network_.faults.refuse))
+    return finish(running, -ECONNREFUSED);
   Socket& theirs = network_.make(Socket::Kind::stream);
   network_.connect(*running.socket, theirs);
   finish(running, 0);
@@ -243,7 +250,9 @@ void Operations::connect(Running& running) {
 void Operations::accept(Running& running) {
   auto& backlog = running.socket->backlog;
   while (!backlog.empty()) {
-    const int descriptor = network_.random.chance(network_.faults.no_descriptor) ? -EMFILE : network_.give_descriptor(*backlog.front());
+    const int descriptor = network_.random.chance(network_.faults.no_descriptor)
+                               ? -EMFILE
+                               : network_.give_descriptor(*backlog.front());
     if (descriptor < 0) return finish(running, descriptor);
     backlog.pop_front();
     const bool last = network_.random.chance(network_.faults.early_end);
@@ -255,19 +264,22 @@ void Operations::accept(Running& running) {
 
 void Operations::cancel(Running& running) {
   const auto found = std::find_if(running_.begin(), running_.end(), [&](const auto& other) {
-    return !other->finished && other->request.name == running.request.target && other.get() != &running;
+    return !other->finished && other->request.name == running.request.target &&
+           other.get() != &running;
   });
   if (found == running_.end()) return finish(running, -ENOENT);
   Running& target = **found;
   // Running just now: it ends by itself when it can, else the cancel ends it later.
-  if (is_ready(target) && network_.random.chance(network_.faults.late_cancel)) return finish(running, -EALREADY);
+  if (is_ready(target) && network_.random.chance(network_.faults.late_cancel))
+    return finish(running, -EALREADY);
   finish(running, 0);
   if (target.request.kind == Operation::send) target.socket->sending = false;
   finish(target, -ECANCELED);
 }
 
 void Operations::wake(Running& running) {
-  const auto count = ::read(running.request.descriptor, running.request.into.data(), running.request.into.size());
+  const auto count =
+      ::read(running.request.descriptor, running.request.into.data(), running.request.into.size());
   finish(running, count < 0 ? -errno : static_cast<std::int32_t>(count));
 }
 

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "ring/completion.h"
@@ -51,11 +52,11 @@ class Operations {
   struct Running {
     Request request;
     Socket* socket = nullptr;
-    std::vector<iovec> ranges;    // send: what is left
-    std::uint64_t checksum = 0;   // of what is left
-    std::uint32_t total = 0;      // bytes so far
-    std::string address;          // connect
-    ring::Instant ready_at{};     // connect
+    std::vector<iovec> ranges;  // send: what is left
+    std::string copy;           // send: all of it, as it was at the start
+    std::uint32_t total = 0;    // bytes so far
+    std::string address;        // connect
+    ring::Instant ready_at{};   // connect
     bool finished = false;
   };
 
@@ -72,7 +73,6 @@ class Operations {
   void wake(Running& running);
   void post(Running& running, std::int32_t result, std::uint32_t flags);
   void finish(Running& running, std::int32_t result);  // the last completion
-  [[nodiscard]] static std::uint64_t checksum_of(std::span<const iovec> ranges);
 
   Network& network_;
   BufferRings& buffers_;

@@ -14,13 +14,15 @@ void Peer::start(Endpoint end) {
 void Peer::schedule() {
   Random& random = world_.random();
   const std::uint64_t longest = random.chance(options_.lazy) ? 3'000'000'000 : 1'000'000;
-  world_.at(world_.now() + ring::Duration{static_cast<std::int64_t>(random.below(longest))}, [this] { act(); });
+  world_.at(world_.now() + ring::Duration{static_cast<std::int64_t>(random.below(longest))},
+            [this] { act(); });
 }
 
 std::string Peer::describe() const {
-  return std::string{"peer: "} + (done_ ? "done" : "not done") + " written=" + std::to_string(written_) + '/' +
-         std::to_string(options_.total) + " received=" + std::to_string(received_.size()) + " lazy=" +
-         std::to_string(options_.lazy) + (was_reset() ? " reset" : "") + '\n';
+  return std::string{"peer: "} + (done_ ? "done" : "not done") +
+         " written=" + std::to_string(written_) + '/' + std::to_string(options_.total) +
+         " received=" + std::to_string(received_.size()) +
+         " lazy=" + std::to_string(options_.lazy) + (was_reset() ? " reset" : "") + '\n';
 }
 
 void Peer::act() {
@@ -32,7 +34,8 @@ void Peer::act() {
   if (!finished_ && random.chance(700)) {
     const std::uint64_t left = options_.total - written_;
     if (left > 0) {
-      const std::string bytes = ring_test::pattern(options_.seed, written_, std::min<std::size_t>(left, random.size(65536)));
+      const std::string bytes = ring_test::pattern(options_.seed, written_,
+                                                   std::min<std::size_t>(left, random.size(65536)));
       written_ += end_.write(bytes);
     } else if (!options_.waits_for_end || end_.ended()) {
       end_.finish();

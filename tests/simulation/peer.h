@@ -10,11 +10,11 @@
 namespace sim {
 
 struct PeerOptions {
-  std::uint64_t seed = 0;       // of its pattern
-  std::uint64_t total = 0;      // bytes to write, then it half-closes
-  unsigned death = 0;           // in 1/1000 of its moments it closes or resets instead
-  unsigned lazy = 0;            // in 1/1000 of its moments it does nothing for a long time
-  bool waits_for_end = false;   // never ends by itself: half-closes only after the other side's end
+  std::uint64_t seed = 0;      // of its pattern
+  std::uint64_t total = 0;     // bytes to write, then it half-closes
+  unsigned death = 0;          // in 1/1000 of its moments it closes or resets instead
+  unsigned lazy = 0;           // in 1/1000 of its moments it does nothing for a long time
+  bool waits_for_end = false;  // never ends by itself: half-closes only after the other side's end
 };
 
 class Peer {
@@ -34,6 +34,9 @@ class Peer {
   [[nodiscard]] bool was_reset() const { return end_.valid() && end_.was_reset(); }
   [[nodiscard]] std::uint64_t written() const { return written_; }
   [[nodiscard]] const std::string& received() const { return received_; }
+  [[nodiscard]] std::uint64_t progress() const {
+    return written_ + received_.size() + (done_ ? 1 : 0);
+  }
   [[nodiscard]] std::string describe() const;
   [[nodiscard]] const PeerOptions& options() const { return options_; }
 

@@ -22,7 +22,9 @@ class Random {
   // 0 … limit-1. REQUIRES: limit > 0.
   std::uint64_t below(std::uint64_t limit) { return next() % limit; }
   // first … last, both possible.
-  std::uint64_t between(std::uint64_t first, std::uint64_t last) { return first + below(last - first + 1); }
+  std::uint64_t between(std::uint64_t first, std::uint64_t last) {
+    return first + below(last - first + 1);
+  }
   bool chance(unsigned permille) { return permille != 0 && below(1000) < permille; }
   // Mostly small, seldom near the limit: sizes as traffic has them. 1 … limit.
   std::size_t size(std::size_t limit) {

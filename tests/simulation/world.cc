@@ -61,7 +61,8 @@ void Endpoint::reset() {
   network_->close(*socket_);
 }
 
-World::World(std::uint64_t seed, const Faults& faults) : network_{std::make_unique<Network>(seed, faults)} {
+World::World(std::uint64_t seed, const Faults& faults)
+    : network_{std::make_unique<Network>(seed, faults)} {
   if (current_world != nullptr) network_->fail("two worlds in one thread");
   current_world = this;
 }

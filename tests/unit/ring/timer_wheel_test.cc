@@ -25,8 +25,9 @@ std::vector<Timer*> expire_all(TimerWheel& wheel, Instant now) {
 }
 
 TEST_CASE("timer wheel: a timer is due within one tick after its deadline, never before") {
-  for (const Duration delay : {Duration{0}, Duration{1}, Duration{7999999}, Duration{8ms}, Duration{8000001},
-                               Duration{100ms}, Duration{16s}, Duration{17s}, Duration{1h}}) {
+  for (const Duration delay :
+       {Duration{0}, Duration{1}, Duration{7999999}, Duration{8ms}, Duration{8000001},
+        Duration{100ms}, Duration{16s}, Duration{17s}, Duration{1h}}) {
     CAPTURE(delay.count());
     TimerWheel wheel{start};
     Timer timer;
@@ -147,10 +148,13 @@ TEST_CASE("timer wheel: random use agrees with a list searched from end to end")
         TimerWheel::cancel(timer);
       } else {
         const auto next = wheel.next_deadline();
-        const bool pending = std::any_of(timers.begin(), timers.end(), [](const auto& t) { return t->pending(); });
+        const bool pending =
+            std::any_of(timers.begin(), timers.end(), [](const auto& t) { return t->pending(); });
         REQUIRE(next.has_value() == pending);
         // Sleep as a loop would, or be late by anything.
-        now = next && below(2) == 0 ? std::max(now, *next) : now + Duration{below(below(20) == 0 ? 40'000'000'000 : 30'000'000)};
+        now = next && below(2) == 0
+                  ? std::max(now, *next)
+                  : now + Duration{below(below(20) == 0 ? 40'000'000'000 : 30'000'000)};
         for (Timer* const expired : expire_all(wheel, now)) REQUIRE(expired->deadline <= now);
         for (std::size_t i = 0; i < timers.size(); ++i) {
           if (timers[i]->pending()) REQUIRE(due_from[i] + tick > now);
