@@ -80,6 +80,9 @@ class Kernel {
 
   [[nodiscard]] int shutdown(int socket, int how);
   void close(int file);
+  // Whether a multishot receive on this socket is sure to report the peer's end. On a Unix socket it is not:
+  // when the end comes together with the last data, no wake-up is left for it (seen on Linux 6.18).
+  [[nodiscard]] bool multishot_reports_end(int socket) const;
   // Out of descriptors: takes one waiting connection at once; -1 when there is none.
   [[nodiscard]] int accept_now(int listener);
   // A descriptor held in reserve; -1 when there is none to be had.

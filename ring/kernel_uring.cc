@@ -225,6 +225,12 @@ int Kernel::shutdown(int socket, int how) { return ::shutdown(socket, how) == 0 
 
 void Kernel::close(int file) { ::close(file); }
 
+bool Kernel::multishot_reports_end(int socket) const {
+  int domain = AF_UNIX;
+  socklen_t size = sizeof domain;
+  return ::getsockopt(socket, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && domain != AF_UNIX;
+}
+
 int Kernel::accept_now(int listener) {
   return ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
 }

@@ -17,6 +17,7 @@ void Stream::open(int socket, const ReceiveOptions& receive) {
   slot_ = loop_.take_slot(this);
   receive_ = receive;
   state_ = State::open;
+  multishot_ = loop_.kernel_.capabilities().credit_receive && loop_.kernel_.multishot_reports_end(socket);
   receive_wanted_ = receiving_ = starved_ = sending_ = send_failed_ = connecting_ = ended_ = settled_ = false;
   ranges_in_flight_ = 0;
 }
@@ -36,7 +37,7 @@ void Stream::receive_wanted(bool wanted) {
 void Stream::arm() {
   if (receiving_ || starved_ || ended_ || connecting_) return;
   if (state_ == State::open ? !receive_wanted_ : state_ != State::lingering) return;
-  const bool multishot = !receive_.one_shot && loop_.kernel_.capabilities().credit_receive;
+  const bool multishot = multishot_ && !receive_.one_shot;
   receiving_ = true;
   armed_group_ = receive_.group;
   loop_.kernel_.receive(socket_, receive_.group, multishot ? ReceiveKind::multishot : ReceiveKind::one_shot,

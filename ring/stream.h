@@ -89,6 +89,7 @@ class Stream {
   std::uint16_t armed_group_ = 0;  // of the receive in flight, or of the one that starved
   State state_ = State::idle;
   std::uint8_t role_;
+  bool multishot_ = false;  // receives may complete more than once
   bool receive_wanted_ = false;
   bool receiving_ = false;
   bool starved_ = false;  // waits for buffers
