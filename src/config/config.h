@@ -27,13 +27,7 @@ enum class PoolMode : std::uint8_t { session, transaction, statement };
 enum class AuthMethod : std::uint8_t { trust, md5, scram_sha_256 };
 enum class LogLevel : std::uint8_t { debug, info, warning, error };
 enum class LogFormat : std::uint8_t { text, json };
-enum class RingFeature : std::uint8_t {
-  min_wait,
-  credit_receive,
-  multishot_receive,
-  send_vectorized,
-  message_ring,
-};
+enum class RingFeature : std::uint8_t { min_wait, credit_receive, send_vectorized };
 
 using Limit = std::optional<std::uint32_t>;  // nullopt: unlimited
 

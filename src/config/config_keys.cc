@@ -68,7 +68,7 @@ constexpr std::array<Key<RingConfig>, 3> ring_keys{{
      {},
      "array of strings",
      "Kernel features not to use even where present: `min_wait`, `credit_receive`, "
-     "`multishot_receive`, `send_vectorized`, `message_ring`.",
+     "`send_vectorized`.",
      ""},
     {"client_buffer_size",
      &RingConfig::client_buffer_size,

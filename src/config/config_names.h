@@ -54,12 +54,10 @@ struct Words<LogFormat> {
 template <>
 struct Words<RingFeature> {
   static constexpr std::string_view what = "a ring feature";
-  static constexpr std::array<Word<RingFeature>, 5> words{
+  static constexpr std::array<Word<RingFeature>, 3> words{
       {{"min_wait", RingFeature::min_wait},
        {"credit_receive", RingFeature::credit_receive},
-       {"multishot_receive", RingFeature::multishot_receive},
-       {"send_vectorized", RingFeature::send_vectorized},
-       {"message_ring", RingFeature::message_ring}}};
+       {"send_vectorized", RingFeature::send_vectorized}}};
 };
 
 template <class Enum>

@@ -76,8 +76,7 @@ def test_two_roles_have_two_pools_of_their_own_size(pgring, postgres):
         assert 1 <= len(postgres.backends(f"usename = '{user}'")) <= 3
 
 
-@pytest.mark.parametrize("capability", ["min_wait", "credit_receive", "multishot_receive",
-                                        "send_vectorized", "message_ring"])
+@pytest.mark.parametrize("capability", ["min_wait", "credit_receive", "send_vectorized"])
 def test_pgbench_runs_clean_without_one_kernel_capability(pgring, capability):
     pooler = pgring(changes={"ring": {"disable": [capability]}, "shards": {"count": 2}})
     for script in SCRIPTS.values():
@@ -85,8 +84,7 @@ def test_pgbench_runs_clean_without_one_kernel_capability(pgring, capability):
 
 
 def test_pgbench_runs_clean_without_any_optional_kernel_capability(pgring):
-    disabled = ["min_wait", "credit_receive", "multishot_receive", "send_vectorized",
-                "message_ring"]
+    disabled = ["min_wait", "credit_receive", "send_vectorized"]
     pooler = pgring(changes={"ring": {"disable": disabled}, "shards": {"count": 4}})
     for script in SCRIPTS.values():
         pgbench.run(pooler, *script, clients=30, threads=30, transactions=20)

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <set>
 
+#include "ring/capabilities.h"
+#include "src/config/config_names.h"
 #include "tests/unit/src/config/config_test_util.h"
 
 using namespace pgring;
@@ -49,6 +51,15 @@ TEST_CASE("config keys: each has a type and one sentence of meaning, and stands 
     CHECK(seen.insert(fmt::format("{}.{}", key.section, key.name)).second);
   }
   CHECK(seen.size() == 47);
+}
+
+TEST_CASE("config keys: ring.disable knows the ring's capabilities, all of them and no others") {
+  auto capabilities = ring::Capabilities::all();
+  for (const auto& word : Words<RingFeature>::words) {
+    CAPTURE(word.name);
+    CHECK(capabilities.set(word.name, false));
+  }
+  CHECK(capabilities.describe() == ring::Capabilities{}.describe());
 }
 
 TEST_CASE("config rows: an empty file with one database shows every key with its default") {
