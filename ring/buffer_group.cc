@@ -1,6 +1,7 @@
 #include "ring/buffer_group.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -85,7 +86,9 @@ void BufferGroup::retire(std::uint16_t id) {
   --population_;
   --free_;
   retired_.push_back(id);
-  ::madvise(memory_of(id), options_.size, MADV_DONTNEED);
+  // A page may hold parts of neighbours, which are in use.
+  static const auto page_size = static_cast<std::uint32_t>(::sysconf(_SC_PAGESIZE));
+  if (options_.size % page_size == 0) ::madvise(memory_of(id), options_.size, MADV_DONTNEED);
 }
 
 }  // namespace ring

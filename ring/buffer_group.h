@@ -22,7 +22,7 @@ namespace ring {
 
 struct BufferGroupOptions {
   std::uint16_t id = 0;
-  std::uint32_t size = 4096;  // bytes, a multiple of the page size
+  std::uint32_t size = 4096;  // bytes; a multiple of the page size lets memory be given back
   std::uint32_t count_min = 64;
   std::uint32_t count_max = 4096;
 };

@@ -6,7 +6,7 @@
 # shellcheck disable=SC2034  # packages_of names these lists indirectly
 # "a|b": any of them will do, the first one is installed.
 packages_build=(g++ meson ninja-build 'pkg-config|pkgconf' libssl-dev libtomlplusplus-dev libmimalloc-dev
-  doctest-dev postgresql ca-certificates)
+  doctest-dev libfmt-dev libcli11-dev postgresql ca-certificates)
 packages_test=(python3 python3-pytest python3-psycopg python3-psycopg2 python3-asyncpg
   libpostgresql-jdbc-java 'default-jdk-headless|openjdk-17-jdk-headless|openjdk-21-jdk-headless'
   valgrind clang-19 libclang-rt-19-dev binutils git)

@@ -17,6 +17,10 @@ namespace wire {
 
 [[nodiscard]] bool may_change_settings(std::string_view sql) noexcept;
 
+// Whether RESET ALL stands somewhere in the text, if only in a string or a comment. Not hot: asked only of
+// texts that may change settings.
+[[nodiscard]] bool may_reset_all(std::string_view sql) noexcept;
+
 }  // namespace wire
 
 #endif  // WIRE_STATEMENT_HINT_H_

@@ -16,9 +16,9 @@ namespace {
 constexpr std::uint32_t opening_max = 8;
 // Startup parameter sets a pool remembers as good; clients bring few different ones.
 constexpr std::size_t canonical_max = 256;
-// A server that is starting up or full answers soon: try again without telling anybody.
 // PgBouncer's stats_period.
 constexpr ring::Duration stats_period = std::chrono::seconds{60};
+// A server that is starting up or full answers soon: try again without telling anybody.
 constexpr ring::Duration patient_retry = std::chrono::milliseconds{500};
 
 constexpr std::array counters{

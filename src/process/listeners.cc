@@ -87,6 +87,7 @@ Result<void, std::string> add_unix(Listeners& listeners, const ListenConfig& con
   listeners.sockets.push_back({*socket, 0});
   listeners.unix_path = path;
   listeners.names.push_back(path);
+  if (struct stat state{}; ::lstat(path.c_str(), &state) == 0) listeners.unix_inode = state.st_ino;
   if (::chmod(path.c_str(), config.unix_socket_mode.bits) != 0) return failure("cannot set the mode of", path);
   return {};
 }
@@ -114,7 +115,9 @@ Result<Listeners, std::string> open_listeners(const ListenConfig& config, std::u
 }
 
 void remove_unix_socket(const Listeners& listeners) {
-  if (!listeners.unix_path.empty()) ::unlink(listeners.unix_path.c_str());
+  struct stat state {};
+  if (listeners.unix_path.empty() || ::lstat(listeners.unix_path.c_str(), &state) != 0) return;
+  if (state.st_ino == listeners.unix_inode) ::unlink(listeners.unix_path.c_str());
 }
 
 }  // namespace pgring

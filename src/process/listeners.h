@@ -23,6 +23,7 @@ struct ListeningSocket {
 struct Listeners {
   std::vector<ListeningSocket> sockets;
   std::string unix_path;  // empty: none
+  std::uint64_t unix_inode = 0;  // of that path: a successor may have put its own there
   std::vector<std::string> names;  // for the log
 };
 

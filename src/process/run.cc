@@ -97,6 +97,7 @@ class Pooler {
   Pooler(Config config, std::string path)
       : config_path_{std::move(path)},
         runtime_{std::make_shared<const Runtime>(make_runtime(std::move(config)))},
+        first_{runtime_},
         shared_{shard_count(runtime_->config.shards, read_host_limits())},
         shard_count_{shard_count(runtime_->config.shards, read_host_limits())} {}
 
@@ -123,6 +124,7 @@ class Pooler {
 
   std::string config_path_;
   std::shared_ptr<const Runtime> runtime_;
+  std::shared_ptr<const Runtime> first_;  // what is fixed at start is compared with this one
   Control control_;
   Shared shared_;
   std::uint32_t shard_count_;
@@ -249,7 +251,7 @@ std::string Pooler::reload() {
   auto loaded = load_config(config_path_);
   if (!loaded) return to_text(loaded.error().errors);
   auto runtime = std::make_shared<const Runtime>(make_runtime(std::move(loaded->config)));
-  for (const auto& change : fixed_changes(runtime_->config, runtime->config)) {
+  for (const auto& change : fixed_changes(first_->config, runtime->config)) {
     log::warning("this setting needs a restart to take effect",
                  {{"key", change.key}, {"running", change.running}, {"wanted", change.wanted}});
   }

@@ -219,6 +219,7 @@ void Server::release() {
   if (settings.mode == PoolMode::session && !fresh_ && !std::exchange(reset_done_, true) && !settings.reset_query.empty()) {
     return run_own(Own::reset, settings.reset_query);
   }
+  if (std::exchange(defaults_due_, false)) return run_own(Own::reset, "RESET ALL");
   pool_.put_back(*this);
 }
 

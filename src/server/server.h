@@ -156,7 +156,8 @@ class Server final : public ring::Stream {
   bool fresh_ = true;         // never linked
   bool own_failed_ = false;
   bool reset_done_ = false;   // since the last link of a session
-  bool reset_seen_ = false;   // RESET ALL or DISCARD ALL: parameters are back at their defaults
+  bool reset_seen_ = false;    // the client has RESET ALL or DISCARD ALL
+  bool defaults_due_ = false;  // before the next link: take all parameters back to their defaults
   std::uint32_t cancels_ = 0;
 
   std::string partial_;  // body of an inspected message that came in pieces

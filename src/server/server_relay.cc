@@ -213,7 +213,6 @@ bool Server::ready_for_query(std::span<const std::byte> body) {
   if (client_ == nullptr) return true;  // it left while its replay ran, which is over with the next reply
   if (reset_seen_) {
     reset_seen_ = false;
-    overrides_ = {};
     client_->parameters_reset();
   }
   stats.query_us += elapsed(client_->requested_at());
@@ -231,6 +230,10 @@ bool Server::ready_for_query(std::span<const std::byte> body) {
   if (queue_.empty() && client_->say_last_words()) return is_open() && phase_ == Phase::ready;
   if (queue_.size() == RequestQueue::request_limit / 2) client_->receive_wanted(true);
   const bool over = queue_.empty() && status_ == 'I' && client_->between_messages();
+  if (over && client_->closes_when_idle()) {
+    client_->close_when_idle();
+    return is_open() && phase_ == Phase::ready;
+  }
   if (over && pool_.settings().mode != PoolMode::session) release_due_ = true;
   return true;
 }
@@ -262,7 +265,10 @@ void Server::command_complete(std::span<const std::byte> body) {
   if (first != 'R' && first != 'D') return;
   const auto tag = wire::parse_command_complete(body);
   if (!tag || (*tag != "RESET" && *tag != "DISCARD ALL")) return;
-  reset_seen_ = true;
+  // RESET x has the same tag as RESET ALL. What is certain: parameters may have gone back to their defaults
+  // that nobody reports, so the connection is taken back to them before anybody else gets it.
+  defaults_due_ = true;
+  if (client_ != nullptr && (*tag == "DISCARD ALL" || client_->may_have_reset_all())) reset_seen_ = true;
 }
 
 void Server::isolation_fault(std::string_view what) {

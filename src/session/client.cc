@@ -114,6 +114,7 @@ void Client::unlink() {
   server_ = nullptr;
   usable_ = false;
   may_have_set_ = false;
+  may_have_reset_all_ = false;
   if (phase_ == Phase::closing) return;
   phase_ = Phase::idle;
   requested_ = shard_.now();
@@ -294,7 +295,9 @@ void Client::leave_server() {
 
 void Client::close_when_idle() {
   close_when_idle_ = true;
-  const bool busy = phase_ == Phase::linked || phase_ == Phase::cancelling || phase_ == Phase::console;
+  // A session between two transactions is idle although it is linked.
+  const bool between = phase_ == Phase::linked && server_->queue().empty() && server_->transaction_status() == 'I' && between_messages();
+  const bool busy = (phase_ == Phase::linked && !between) || phase_ == Phase::cancelling || phase_ == Phase::console;
   if (!busy) fatal(wire::sqlstate::admin_shutdown, "pgring is shutting down");
 }
 

@@ -77,6 +77,8 @@ class Client final : public ring::Stream {
   // Something it sent is not wholly forwarded, or a group is not ended by Sync.
   [[nodiscard]] bool between_messages() const { return !group_open_ && !framer_.inside_body(); }
   [[nodiscard]] bool may_have_set() const { return may_have_set_; }
+  [[nodiscard]] bool may_have_reset_all() const { return may_have_reset_all_; }
+  [[nodiscard]] bool closes_when_idle() const { return close_when_idle_; }
 
   // A last word, then the end.
   void fatal(std::string_view sqlstate, std::string_view message, std::string_view detail = {}, std::string_view hint = {});
@@ -143,6 +145,7 @@ class Client final : public ring::Stream {
   [[nodiscard]] Verdict begin_unlinked(const wire::Framer::Part& part);
   void gather(ring::Slice slice);
   [[nodiscard]] bool note_text(const wire::Framer::Part& part, std::span<const std::byte> chunk);
+  void note_settings(std::string_view text, bool whole);
   void end_message(char type);
   void hold(ring::Slice slice);
   void resume();
@@ -165,6 +168,7 @@ class Client final : public ring::Stream {
   bool gathered_ = false;       // the first held message is complete
   bool forwarding_ = false;     // the message under way goes to the server (else it is dropped)
   bool may_have_set_ = false;   // a text of this link may have changed settings
+  bool may_have_reset_all_ = false;  // likewise RESET ALL
   bool usable_ = false;         // linked and not waiting for a replay
   bool close_when_idle_ = false;
   bool waiting_noticed_ = false;

@@ -151,9 +151,9 @@ bool Client::startup_message(const wire::StartupMessage& message, std::string_vi
   }
   if (!login.is_console && !counted_) {
     const auto role = config.roles.find(user_);
-    const ClientLimits::Limits limits{.all = config.listen.max_clients,
-                                      .database = database == nullptr ? std::nullopt : database->max_clients,
-                                      .role = role == config.roles.end() ? std::nullopt : role->second.max_clients};
+    ClientLimits::Limits limits{.all = config.listen.max_clients};
+    if (database != nullptr) limits.database = database->max_clients;
+    if (role != config.roles.end()) limits.role = role->second.max_clients;
     switch (shard_.shared().clients.enter(database_, user_, limits)) {
       case ClientLimits::Reached::none:
         counted_ = true;

@@ -157,8 +157,7 @@ bool Client::note_text(const wire::Framer::Part& part, std::span<const std::byte
   const std::string_view text{reinterpret_cast<const char*>(here.data()), here.size()};
   switch (part.type) {
     case frontend::Query:
-      // A text that is not here whole might hold anything.
-      if (!may_have_set_) may_have_set_ = !part.ends || wire::may_change_settings(text);
+      note_settings(text, part.ends);
       ++pool_->stats().queries;
       return true;
     case frontend::Parse:
@@ -172,7 +171,7 @@ bool Client::note_text(const wire::Framer::Part& part, std::span<const std::byte
               "(pgjdbc: prepareThreshold=0, psycopg: prepare_threshold=None, asyncpg: statement_cache_size=0).");
         return false;
       }
-      if (!may_have_set_) may_have_set_ = !part.ends || wire::may_change_settings(text);
+      note_settings(text, part.ends);
       return true;
     case frontend::Bind:
       ++pool_->stats().binds;
@@ -183,6 +182,13 @@ bool Client::note_text(const wire::Framer::Part& part, std::span<const std::byte
     default:
       return true;
   }
+}
+
+// A text that is not here whole might hold anything.
+void Client::note_settings(std::string_view text, bool whole) {
+  if (whole && !wire::may_change_settings(text)) return;
+  may_have_set_ = true;
+  may_have_reset_all_ = may_have_reset_all_ || !whole || wire::may_reset_all(text);
 }
 
 void Client::end_message(char type) {

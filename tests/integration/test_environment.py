@@ -7,6 +7,7 @@ import pwd
 import resource
 import subprocess
 import sys
+import threading
 
 import pytest
 from harness import confine, pgbench
@@ -141,3 +142,26 @@ def test_a_blocked_log_does_not_block_the_clients(pgring_idle):
     assert RawClient(pooler).login("app_trust").value("select 1") == "1"
     os.close(reader)  # a blocked writer goes on, with EPIPE: that must not end pgring
     assert RawClient(pooler).login("app_trust").value("select 2") == "2"
+
+
+@pytest.mark.parametrize("client_size, server_size", [("512B", "1KiB"), ("6KiB", "6KiB")])
+def test_buffers_of_any_size_keep_every_reply_with_its_client(pgring, client_size, server_size):
+    # Sizes that are no multiple of a page: memory given back must not be a neighbour's.
+    pooler = pgring(database={"pool_size": 4}, changes={
+        "ring": {"client_buffer_size": client_size, "server_buffer_size": server_size}})
+    failures = []
+
+    def work(number):
+        with pooler.connect() as connection:
+            for step in range(150):
+                size = (number * 37 + step * 911) % 20000
+                text = f"{number}-{step}-" + "x" * size
+                if connection.execute("select %s::text", [text]).fetchone()[0] != text:
+                    failures.append((number, step))
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures

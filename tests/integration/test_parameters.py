@@ -186,3 +186,31 @@ def test_application_name_is_seen_in_pg_stat_activity(pgring, postgres, opened):
     for connection, name in ((one, "first app"), (two, "second app"), (one, "first app")):
         connection.execute("select 1")
         assert postgres.backends(f"application_name = '{name}'")
+
+
+def test_reset_of_one_parameter_does_not_hand_the_others_to_the_next_client(pgring, opened):
+    # RESET x and RESET ALL end in the same command tag.
+    pooler = pgring(database={"pool_size": 1})
+    first, second = opened(pooler.connect()), opened(pooler.connect())
+    default = show(second, "TimeZone")
+    first.execute("set TimeZone = 'Asia/Tokyo'")
+    first.execute("reset DateStyle")
+    assert show(second, "TimeZone") == default
+    assert show(first, "TimeZone") == "Asia/Tokyo"
+    first.execute("reset all")
+    assert show(first, "TimeZone") == default
+    assert show(second, "TimeZone") == default
+
+
+def test_reset_all_takes_startup_parameters_that_are_not_reported_back_for_everybody(pgring, opened):
+    pooler = pgring(database={"pool_size": 1})
+    tuned = opened(pooler.connect(options="-c work_mem=8MB"))
+    plain = opened(pooler.connect())
+    default = show(plain, "work_mem")
+    assert show(tuned, "work_mem") == "8MB"
+    plain.execute("reset all")
+    assert show(plain, "work_mem") == default
+    assert show(tuned, "work_mem") == "8MB"
+    tuned.execute("reset all")
+    assert show(tuned, "work_mem") == "8MB"  # a startup parameter is what RESET goes back to
+    assert show(plain, "work_mem") == default

@@ -55,8 +55,9 @@ def test_a_second_term_does_not_wait(pgring, raw):
     client.rest()
 
 
-def test_int_waits_for_transactions_only(pgring, raw):
-    pooler = pgring()
+@pytest.mark.parametrize("pool_mode", ["transaction", "session"])
+def test_int_waits_for_transactions_only(pgring, raw, pool_mode):
+    pooler = pgring(database={"pool_mode": pool_mode})
     idle, busy = raw(pooler).login(), raw(pooler).login()
     idle.run("select 1")
     busy.run("begin")

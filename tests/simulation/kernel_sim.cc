@@ -173,6 +173,9 @@ int Kernel::shutdown(int socket, int how) { return implementation_->network.shut
 
 void Kernel::close(int file) { implementation_->network.close_descriptor(file); }
 
+// The simulated kernel always reports it; what the real one misses is not simulated.
+bool Kernel::multishot_reports_end(int) const { return true; }
+
 int Kernel::accept_now(int listener) {
   auto& network = implementation_->network;
   auto& backlog = network.get(listener).backlog;
