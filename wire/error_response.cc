@@ -15,10 +15,7 @@ bool is_sqlstate(std::string_view text) {
 // Field types that mean nothing to us are skipped, as the protocol demands.
 void store_field(ParsedError& error, std::uint8_t type, std::string_view value) {
   switch (type) {
-    case 'S':
-      // 'V' follows 'S' and wins; only servers before 9.6 send 'S' alone.
-      error.severity = value;
-      return;
+    case 'S':  // 'V' follows 'S' and wins; only servers before 9.6 send 'S' alone
     case 'V':
       error.severity = value;
       return;

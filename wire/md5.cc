@@ -21,7 +21,7 @@ bool is_hex_digit(char c) {
 
 std::optional<std::string> md5_prefixed_hex(std::string_view text) {
   constexpr std::string_view digits = "0123456789abcdef";
-  std::array<unsigned char, digest_size> digest;
+  std::array<unsigned char, digest_size> digest{};
   if (EVP_Digest(text.data(), text.size(), digest.data(), nullptr, EVP_md5(), nullptr) != 1) {
     return std::nullopt;
   }

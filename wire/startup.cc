@@ -53,7 +53,7 @@ Startup parse_cancel_request(ByteReader reader) {
 }
 
 Startup refuse_protocol(std::uint32_t major, std::uint32_t minor) {
-  std::array<char, 128> text;
+  std::array<char, 128> text{};
   std::snprintf(text.data(), text.size(),
                 "unsupported frontend protocol %u.%u: server supports %u.0 to %u.%u", major, minor,
                 protocol_major_supported, protocol_major_supported, protocol_minor_supported);

@@ -30,7 +30,7 @@ Bytes fold(Bytes bytes) { return bytes | std::uint8_t{0x20}; }
 Matches is(Bytes bytes, char c) { return bytes == static_cast<std::uint8_t>(c); }
 
 bool any(Matches matches) {
-  std::array<std::uint64_t, 2> words;
+  std::array<std::uint64_t, 2> words{};
   std::memcpy(words.data(), &matches, sizeof words);
   return (words[0] | words[1]) != 0;
 }
@@ -43,16 +43,16 @@ bool word_begins(const char* at) {
   const Bytes c2 = fold(raw_2);
   // The second and third letters first: these pairs are rare in ordinary SQL, "se" is not.
   const Matches et = is(c1, 'e') & is(c2, 't');
-  const Matches is_ = is(c1, 'i') & is(c2, 's');
+  const Matches i_s = is(c1, 'i') & is(c2, 's');
   const Matches oa = is(c1, 'o') & is(c2, 'a');
   const Matches xe = is(c1, 'x') & is(c2, 'e');
   const Matches escape = is(raw_1, '&') & is(raw_2, '"');
-  if (!any(et | is_ | oa | xe | escape)) return false;
+  if (!any(et | i_s | oa | xe | escape)) return false;
 
   const Bytes c0 = fold(load(at));
   const Bytes c3 = fold(load(at + 3));
   const Matches set = is(c0, 's') & et;
-  const Matches discard = is(c0, 'd') & is_ & is(c3, 'c');
+  const Matches discard = is(c0, 'd') & i_s & is(c3, 'c');
   const Matches load_library = is(c0, 'l') & oa & is(c3, 'd');
   const Matches execute = is(c0, 'e') & xe & is(c3, 'c');
   const Matches escaped_name = is(c0, 'u') & escape;
