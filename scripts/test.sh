@@ -88,7 +88,9 @@ python_tests() {
   log=$(log_of "$name")
   report=$log.xml
   rm -f "$report"
+  # Deadlines are for hangs; sanitizers slow everything down.
   PGRING=$PWD/build/$kind/src/pgring PGRING_BUILD=$kind PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \
+    PGRING_TEST_DEADLINE=$([ "$kind" = release ] && echo 30 || echo 90) \
     timeout --kill-after=30 "${python_limit_s:-1500}" "${tsan[@]}" /usr/bin/python3 -m pytest -p no:cacheprovider -q -rs \
     --durations=15 --junitxml="$report" "$folder" "$@" >"$log" 2>&1 </dev/null || code=$?
   numbers=$(junit_numbers "$report") || numbers="0 1 0"
@@ -184,6 +186,7 @@ all_tests() {
   test_build release && {
     doctest "unit tests" 300 "$(program release unit_tests)"
     doctest "simulation" 600 "$(program release simulation_tests)"
+    doctest "ring on this kernel" 300 "$(program release ring_tests)"
     python_tests "integration tests" release tests/integration
     python_tests "driver tests" release tests/drivers
     python_tests "style and packaging" release tests/tidy
@@ -194,12 +197,17 @@ all_tests() {
   test_build asan && {
     doctest "unit tests (ASan, UBSan)" 600 "$(program asan unit_tests)"
     doctest "simulation (ASan, UBSan)" 900 "$(program asan simulation_tests)"
+    doctest "ring on this kernel (ASan, UBSan)" 600 "$(program asan ring_tests)"
     python_tests "integration tests (ASan, UBSan)" asan tests/integration
     python_tests "driver tests (ASan, UBSan)" asan tests/drivers
   }
   test_build tsan && {
-    doctest "ring, mailbox and shards (TSan)" 600 "${tsan[@]}" "$(program tsan unit_tests)" \
+    doctest "ring and mailbox (TSan)" 600 "${tsan[@]}" "$(program tsan unit_tests)" \
       --source-file='*unit/ring*,*mailbox*,*shard*'
+    doctest "ring on this kernel (TSan)" 600 "${tsan[@]}" "$(program tsan ring_tests)"
+    # Where shards meet: clients handed over, cancels, the console asking all, reload and shutdown.
+    python_tests "shards (TSan)" tsan tests/integration/test_console.py tests/integration/test_cancel.py \
+      tests/integration/test_signals.py
   }
   test_build fuzz && fuzz_targets 10
   return 0
@@ -214,6 +222,7 @@ run_long_tests() {
   test_build tsan && {
     doctest "unit tests (TSan)" 1800 "${tsan[@]}" "$(program tsan unit_tests)"
     doctest "simulation (TSan)" 3600 "${tsan[@]}" "$(program tsan simulation_tests)"
+    doctest "ring on this kernel (TSan)" 1800 "${tsan[@]}" "$(program tsan ring_tests)"
     python_limit_s=3600 python_tests "integration tests (TSan)" tsan tests/integration
     python_limit_s=3600 python_tests "driver tests (TSan)" tsan tests/drivers
   }
@@ -221,10 +230,11 @@ run_long_tests() {
     python_limit_s=7200 python_tests "integration tests, long ones too" release tests/integration --long
     local seed
     for seed in $(seq 1 20); do
-      PGRING_SEED=$RANDOM$RANDOM doctest "simulation, seeds of round $seed" 900 "$(program release simulation_tests)"
+      SIM_SEED=$RANDOM$RANDOM doctest "simulation, seeds of round $seed" 900 "$(program release simulation_tests)"
     done
   }
   test_build asan && doctest "simulation (ASan, UBSan)" 3600 "$(program asan simulation_tests)"
   test_build fuzz && fuzz_targets 60
+  LINT_TESTS=1 step "lint, the tests' sources too" ./do lint
   finish
 }
