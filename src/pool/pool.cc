@@ -118,21 +118,27 @@ void Pool::put_back(Server& server) {
   if (limits.server_lifetime > Duration::zero() && shard_.now() - server.created() > limits.server_lifetime) {
     return server.retire("server_lifetime");
   }
-  if (Client* const next = waiters_.front()) {
-    waiters_.erase(*next);
-    stats_.wait_us += static_cast<std::uint64_t>(
-        std::chrono::duration_cast<std::chrono::microseconds>(shard_.now() - next->requested_at()).count());
-    return link(*next, server);
-  }
   idle_.push_back(server);
+  serve_waiters();
 }
 
 void Pool::serve_waiters() {
+  // A link may be over before link() returns (a login, a refused message). What comes back then is for this
+  // loop: one call inside another for each of thousands of waiters would use up the stack.
+  if (serving_) return;
+  serving_ = true;
   while (!paused_ && !waiters_.empty() && !idle_.empty()) {
+    Client& client = *waiters_.front();
     Server& server = *idle_.back();
-    idle_.erase(server);
-    put_back(server);
+    waiters_.erase(client);
+    stats_.wait_us += static_cast<std::uint64_t>(
+        std::chrono::duration_cast<std::chrono::microseconds>(shard_.now() - client.requested_at()).count());
+    const bool opened_now = server.fresh();
+    link(client, server);
+    // It is no longer among those that are opening: there may be room for another.
+    if (opened_now) open_servers();
   }
+  serving_ = false;
 }
 
 void Pool::leave(Client& waiter) { waiters_.erase(waiter); }

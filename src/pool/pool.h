@@ -145,6 +145,7 @@ class Pool {
   std::uint32_t opening_ = 0;
   std::uint32_t clients_ = 0;
   bool paused_ = false;
+  bool serving_ = false;  // in serve_waiters()
 
   Defaults defaults_;
   std::vector<std::pair<Overrides, Overrides>> canonical_;

@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from harness.raw import Closed, errors, kinds, query
+from harness.raw import Closed, errors, kinds, query, startup_packet
 from harness.wait import until
 
 
@@ -129,3 +129,27 @@ def test_a_role_may_have_its_own_pool_size_and_mode(pgring, postgres, raw):
     assert len(pids) == 3
     assert {client.value("select pg_backend_pid()") for client in clients} == pids
     assert len(postgres.backends("usename = 'app_md5'")) == 3
+
+
+def test_thousands_that_wait_for_their_login_at_once_are_served(pgring, raw):
+    # One server connection goes from hand to hand: nothing may be deeper for the last than for the first.
+    pooler = pgring(changes={"auth": {"method": "trust"}},
+                    database={"pool_size": 1, "connect_query": "select pg_sleep(3)"})
+    clients = [raw(pooler, unix=True, timeout_s=60) for _ in range(2500)]
+    for client in clients:
+        client.send(startup_packet({"user": "app_scram", "database": "bench"}))
+    for client in clients:
+        client.authenticate("app_scram", "")
+    assert clients[-1].value("select 1") == "1"
+
+
+def test_a_pool_opens_all_the_connections_its_waiters_need_without_a_pause(pgring, raw):
+    pooler = pgring(database={"pool_size": 20})
+    clients = [raw(pooler).login() for _ in range(20)]
+    for client in clients:
+        client.send(query("begin; select pg_backend_pid()"))
+    began = time.monotonic()
+    pids = {[got for got in client.ready() if got.kind == "D"][0].columns[0] for client in clients}
+    assert len(pids) == 20
+    # Twenty logins take some 100 ms; a second is the interval of maintenance.
+    assert time.monotonic() - began < 0.8
