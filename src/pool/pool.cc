@@ -143,7 +143,7 @@ void Pool::serve_waiters() {
 
 void Pool::leave(Client& waiter) { waiters_.erase(waiter); }
 
-bool Pool::may_open() const { return !paused_ && all_.size() < settings_.size && opening_ < opening_max; }
+bool Pool::may_open() const { return !paused_ && !ending_ && all_.size() < settings_.size && opening_ < opening_max; }
 
 void Pool::open_servers() {
   if (shard_.now() < retry_at_) return;
@@ -234,7 +234,13 @@ void Pool::close_all(std::string_view reason) {
   for (Server* server = all_.front(); server != nullptr; server = ServerList::next(*server)) server->must_close(reason);
 }
 
+void Pool::end(std::string_view reason) {
+  ending_ = true;
+  close_all(reason);
+}
+
 void Pool::stop() {
+  ending_ = true;
   for (Server* server = all_.front(); server != nullptr; server = ServerList::next(*server)) server->stop();
 }
 

@@ -91,7 +91,9 @@ class Pool {
   void pause();
   void resume();
   void close_all(std::string_view reason);  // idle ones now, others when released
-  void stop();  // all of them, at once
+  // For good: no more are opened.
+  void end(std::string_view reason);  // idle ones now, others when released
+  void stop();                        // all of them, at once
   [[nodiscard]] bool drained() const { return all_.empty(); }
 
   // The defaults a login reported; the same object as before where they are equal.
@@ -145,6 +147,7 @@ class Pool {
   std::uint32_t opening_ = 0;
   std::uint32_t clients_ = 0;
   bool paused_ = false;
+  bool ending_ = false;
   bool serving_ = false;  // in serve_waiters()
 
   Defaults defaults_;

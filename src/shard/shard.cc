@@ -362,7 +362,7 @@ void Shard::maintain_life() {
     if (life_ == Life::stopping) {
       pool->stop();
     } else if (pools_are_idle || life_ == Life::finishing) {
-      pool->close_all("pgring is shutting down");
+      pool->end("pgring is shutting down");
     }
   }
   if (has_work() == works_) return;

@@ -184,3 +184,14 @@ def test_a_connected_console_works_while_pgring_drains(pgring, raw):
     console.close()
     client.close()
     assert pooler.wait_exit() == 0
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT])
+def test_connections_that_are_always_kept_do_not_keep_pgring_running(pgring, postgres, raw, signum):
+    pooler = pgring(database={"min_pool_size": 2})
+    client = raw(pooler).login()
+    client.run("select 1")
+    until(lambda: len(postgres.backends()) >= 2, "min_pool_size is reached")
+    client.close()
+    pooler.signal(signum)
+    assert pooler.wait_exit() == 0
