@@ -66,7 +66,8 @@ void Server::received(ring::Slice slice) {
 void Server::ended(int error) {
   const std::string reason = error == 0 ? "server closed the connection" : std::string{"connection lost: "} + std::strerror(error);
   if (phase_ == Phase::closing) return close();
-  if (phase_ != Phase::ready) {
+  if (phase_ != Phase::ready || own_ == Own::connect_query) {
+    if (own_failed_) return login_failed(std::move(own_error_));
     return login_failed({.sqlstate = std::string{wire::sqlstate::connection_failure},
                          .message = "the server closed the connection during login",
                          .detail = reason});
@@ -91,7 +92,7 @@ void Server::sent() {
 
 void Server::timer_due() {
   if (phase_ == Phase::closing) return close();
-  if (phase_ == Phase::ready) return;
+  if (phase_ == Phase::ready && own_ != Own::connect_query) return;
   login_failed({.sqlstate = std::string{wire::sqlstate::sqlclient_unable_to_establish_sqlconnection},
                 .message = "connecting to the server took too long (timeouts.server_connect)"});
 }
@@ -126,6 +127,10 @@ void Server::own_finished() {
       return replay_finished();
     case Own::connect_query:
       if (own_failed_) return login_failed(std::move(own_error_));
+      if (status_ != 'I') {
+        return login_failed({.sqlstate = std::string{wire::sqlstate::active_sql_transaction},
+                             .message = "connect_query leaves a transaction open"});
+      }
       login_finished();
       release_due_ = true;
       return;
@@ -242,6 +247,9 @@ void Server::retire(std::string_view reason) {
 
 void Server::discard(std::string_view reason) {
   if (phase_ == Phase::closing) return;
+  if (own_ == Own::connect_query) {
+    return login_failed({.sqlstate = std::string{wire::sqlstate::connection_failure}, .message = std::string{reason}});
+  }
   const bool busy = phase_ == Phase::ready && !queue_.empty();
   log::info("server connection discarded", {{"shard", shard_.index()}, {"database", pool_.key().database},
                                             {"role", pool_.key().role}, {"backend_pid", backend_pid_}, {"reason", reason},

@@ -116,6 +116,7 @@ class Server final : public ring::Stream {
   [[nodiscard]] bool answer_password(std::optional<std::span<const std::byte, 4>> salt);
   [[nodiscard]] bool answer_sasl(const wire::Authentication& request);
   [[nodiscard]] bool no_password(std::string_view method);
+  void serve_from_now();
   void login_finished();
   void login_failed(wire::ParsedError error);
 

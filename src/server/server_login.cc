@@ -96,12 +96,7 @@ bool Server::login_message(char type, std::span<const std::byte> body) {
       defaults_ = pool_.intern_defaults(std::move(login_->parameters));
       receive_options({.group = buffer_group::server, .credit = flow::server_credit});
       phase_ = Phase::ready;
-      if (!pool_.settings().connect_query.empty()) {
-        run_own(Own::connect_query, pool_.settings().connect_query);
-        return false;
-      }
-      login_finished();
-      release();
+      serve_from_now();
       return false;
     default:
       break;
@@ -109,6 +104,18 @@ bool Server::login_message(char type, std::span<const std::byte> body) {
   login_failed(own_error(wire::sqlstate::protocol_violation,
                          std::string{"unexpected message '"} + type + "' from the server during login", {}));
   return false;
+}
+
+void Server::serve_from_now() {
+  const std::string rest = std::move(login_->input);
+  if (pool_.settings().connect_query.empty()) {
+    login_finished();
+    release_due_ = true;
+  } else {
+    run_own(Own::connect_query, pool_.settings().connect_query);
+  }
+  // What came right behind ReadyForQuery, if anything: a notice, a changed parameter, a goodbye.
+  relay(ring::Slice::copy_of(rest));
 }
 
 bool Server::authenticate(std::span<const std::byte> body) {
@@ -227,6 +234,8 @@ void Server::login_failed(wire::ParsedError error) {
   if (error.sqlstate.empty()) error.sqlstate = wire::sqlstate::connection_failure;
   log::warning("server login failed", {{"shard", shard_.index()}, {"database", pool_.key().database}, {"role", pool_.key().role},
                                        {"sqlstate", error.sqlstate}, {"message", error.message}, {"detail", error.detail}});
+  // A connect_query that takes too long is told to stop.
+  if (phase_ == Phase::ready && !queue_.empty()) shard_.start_cancel(*this, std::nullopt);
   begin_closing();
   ring::TimerWheel::cancel(timer_);
   const bool never_opened = is_idle();

@@ -180,11 +180,10 @@ bool Server::end_message(char type, std::span<const std::byte> body) {
           return false;
         }
         fatal_seen_ = fatal_seen_ || (last && own_ == Own::none);
-        if (own_ != Own::none || client_ == nullptr) {
-          own_failed_ = true;
-          own_error_ = std::move(*error);
-        }
+        if (own_ != Own::none || client_ == nullptr) own_error_ = std::move(*error);
       }
+      // Whether it can be read or not.
+      own_failed_ = own_failed_ || own_ != Own::none || client_ == nullptr;
       return true;
     }
     default:

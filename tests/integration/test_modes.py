@@ -5,7 +5,7 @@ import time
 import psycopg
 import pytest
 from harness.postgres import password
-from harness.raw import errors, kinds, query, sync, unnamed
+from harness.raw import Closed, errors, kinds, query, sync, unnamed
 from harness.wait import stays, until
 
 PID = "select pg_backend_pid()"
@@ -202,3 +202,29 @@ def test_psycopg_sees_named_statements_of_a_session(pgring):
                          prepare_threshold=0) as connection:
         for number in range(10):
             assert connection.execute("select %s::int", [number]).fetchone() == (number,)
+
+
+def test_a_connect_query_that_ends_its_connection_is_a_failed_login_each_time(pgring, raw):
+    # Attempts that failed so must not count as under way: eight of them stop a pool.
+    pooler = pgring(changes={"timeouts": {"server_login_retry": "1ms", "query_wait": "3s"}},
+                    database={"pool_size": 20,
+                              "connect_query": "select pg_terminate_backend(pg_backend_pid())"})
+    for _ in range(12):
+        with pytest.raises(Closed) as refused:
+            raw(pooler).login().run("select 1")
+        assert errors(refused.value.seen)[0][1] == "57P01"
+        time.sleep(0.01)
+
+
+def test_a_connect_query_that_hangs_is_a_failed_login_after_server_connect(pgring, raw):
+    pooler = pgring(changes={"timeouts": {"server_connect": "1s", "query_wait": "10s"}},
+                    database={"pool_size": 2, "connect_query": "select pg_sleep(100)"})
+    with pytest.raises(Closed) as refused:
+        raw(pooler).login()
+    assert "server_connect" in errors(refused.value.seen)[0][2]
+
+
+def test_a_connect_query_may_not_leave_a_transaction_open(pgring, raw):
+    with pytest.raises(Closed) as refused:
+        raw(pgring(database={"connect_query": "begin"})).login()
+    assert "connect_query" in errors(refused.value.seen)[0][2]
