@@ -33,6 +33,10 @@ class RequestQueue {
   void push(Request request);
   void pop();
   void clear() { head_ = size_ = 0; }
+  // Those at the head: they ended a COPY that was none, or was over.
+  void drop_copy_ends() {
+    while (!empty() && front() == Request::copy_end) pop();
+  }
 
   // CopyInResponse has come. Takes out the Syncs the server has swallowed or will swallow; true: the end of
   // the copy (CopyDone, CopyFail) is already on its way and has been taken out too.

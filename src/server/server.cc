@@ -181,7 +181,7 @@ void Server::cancel_when_usable(const CancelOrigin& origin) {
 void Server::copy_end_sent() {
   if (copying_in_) {
     copying_in_ = false;
-  } else if (!queue_.empty()) {
+  } else if (!queue_.empty() || !client_->between_messages()) {
     // The COPY it ends has been asked for, but the server has not said yet that it copies.
     queue_.push(Request::copy_end);
   }

@@ -64,6 +64,7 @@ class Server final : public ring::Stream {
   // Requests on behalf of the linked client; bytes are sent by Stream::send.
   void expect(Request request) { queue_.push(request); }
   void copy_end_sent();
+  void sync_sent_into_copy() { sync_in_copy_ = true; }
   [[nodiscard]] const RequestQueue& queue() const { return queue_; }
   [[nodiscard]] bool copying_in() const { return copying_in_; }
   [[nodiscard]] char transaction_status() const { return status_; }
@@ -153,6 +154,7 @@ class Server final : public ring::Stream {
   bool release_due_ = false;  // after the chunk under way
   bool in_relay_ = false;
   bool copying_in_ = false;
+  bool sync_in_copy_ = false;  // of the present request: a Sync that the COPY may have swallowed
   bool fatal_seen_ = false;   // an ErrorResponse that ends the connection went to the client
   bool fresh_ = true;         // never linked
   bool own_failed_ = false;

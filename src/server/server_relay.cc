@@ -59,6 +59,9 @@ bool is_inspected(char type) {
   return type == backend::ErrorResponse || type == backend::ParameterStatus || kind_of(type) == Kind::inspected_reply;
 }
 
+// What comes up to here is sent on before it is acted upon, which may be the end for the client.
+bool ends_forwarding(char type) { return type == backend::ReadyForQuery || type == backend::CopyInResponse; }
+
 }  // namespace
 
 void Server::relay(ring::Slice slice) {
@@ -111,7 +114,7 @@ bool Server::relay_chunk(const ring::Slice& slice) {
     const std::uint32_t body_at = part.begins ? part.body_offset() : part.offset;
     const auto body = chunk.subspan(body_at, part.offset + part.length - body_at);
     if (part.whole()) {
-      if (part.type == backend::ReadyForQuery) forward_run(position);
+      if (ends_forwarding(part.type)) forward_run(position);
       if (!end_message(part.type, body)) return false;
       continue;
     }
@@ -120,7 +123,7 @@ bool Server::relay_chunk(const ring::Slice& slice) {
       partial_.append(reinterpret_cast<const char*>(body.data()), std::min(body.size(), inspected_max - partial_.size()));
     }
     if (!part.ends) continue;
-    if (part.type == backend::ReadyForQuery) forward_run(position);
+    if (ends_forwarding(part.type)) forward_run(position);
     const std::string collected = std::move(partial_);
     partial_.clear();
     if (!end_message(part.type, std::as_bytes(std::span{collected}))) return false;
@@ -163,15 +166,22 @@ bool Server::end_message(char type, std::span<const std::byte> body) {
       return true;
     case backend::CopyInResponse: {
       bool violation = false;
+      const std::uint32_t before = queue_.size();
       copying_in_ = !queue_.enter_copy_in(violation);
       if (violation) {
         isolation_fault("client sent a request into a COPY");
         return false;
       }
+      if (before - queue_.size() > (copying_in_ ? 0U : 1U)) sync_in_copy_ = true;
+      // Nothing more of it will be forwarded, so that the COPY would never end.
+      if (copying_in_ && client_ != nullptr && client_->say_last_words()) return is_open() && phase_ == Phase::ready;
       return true;
     }
     case backend::ErrorResponse: {
       copying_in_ = false;
+      // Whether the server met the Sync while it still copied, and dropped it, or afterwards, and answers it,
+      // cannot be told: the answer must not meet another client.
+      if (sync_in_copy_) must_close("a COPY that was sent a Sync failed");
       if (auto error = wire::parse_error_response(body)) {
         const bool last = error->severity == "FATAL" || error->severity == "PANIC";
         if (last && client_ == nullptr && queue_.empty()) {
@@ -192,14 +202,16 @@ bool Server::end_message(char type, std::span<const std::byte> body) {
 }
 
 bool Server::ready_for_query(std::span<const std::byte> body) {
+  queue_.drop_copy_ends();
   if (body.size() != 1 || queue_.empty()) {
     isolation_fault("ReadyForQuery that nobody asked for");
     return false;
   }
   status_ = static_cast<char>(body[0]);
   copying_in_ = false;
+  sync_in_copy_ = false;
   queue_.pop();
-  while (!queue_.empty() && queue_.front() == Request::copy_end) queue_.pop();
+  queue_.drop_copy_ends();
   if (own_ != Own::none) {
     own_finished();
     return is_open() && phase_ == Phase::ready;

@@ -200,11 +200,9 @@ void Client::end_message(char type) {
     case frontend::Sync:
       group_open_ = false;
       // A server that copies in does not answer it.
-      if (!server_->copying_in()) {
-        ++pool_->stats().queries;
-        server_->expect(Request::sync);
-      }
-      return;
+      if (server_->copying_in()) return server_->sync_sent_into_copy();
+      ++pool_->stats().queries;
+      return server_->expect(Request::sync);
     case frontend::CopyDone:
     case frontend::CopyFail:
       return server_->copy_end_sent();

@@ -7,7 +7,8 @@ import subprocess
 import psycopg
 import pytest
 from harness.postgres import OWNER
-from harness.raw import errors, kinds, message, query, sync, unnamed
+from harness.raw import (bind, errors, execute, kinds, message, parse, query, sync, terminate,
+                         unnamed)
 from harness.wait import until
 
 MIB = 1 << 20
@@ -169,3 +170,45 @@ def test_a_copy_inside_a_transaction_is_rolled_back_with_it(pgring, target):
         assert connection.execute(f"select count(*) from {target}").fetchone() == (1,)
         connection.rollback()
         assert connection.execute(f"select count(*) from {target}").fetchone() == (0,)
+
+
+def test_a_client_that_says_goodbye_during_copy_in_does_not_keep_its_connection(pgring, raw):
+    # Without credit receives nothing but the end of the COPY could tell that the client has gone.
+    pooler = pgring(changes={"ring": {"disable": ["credit_receive"]}}, database={"pool_size": 1})
+    other = raw(pooler).login()
+    rude = raw(pooler).login()
+    rude.send(query("copy pgbench_history from stdin"))
+    rude.until("G")
+    rude.send(terminate())
+    assert other.value("select 1") == "1"
+    ahead = raw(pooler).login()
+    ahead.send(query("copy pgbench_history from stdin"), terminate())
+    assert other.value("select 2") == "2"
+
+
+def test_extended_copy_in_may_be_sent_in_one_piece(pgring, postgres, raw):
+    answers = []
+    for target in (postgres, pgring(database={"pool_size": 1})):
+        client = raw(target).login()
+        copy = parse("copy pgbench_history (tid) from stdin") + bind() + execute()
+        got = [kinds((client.send(batch), client.ready())[1]) for batch in (
+            copy + message("d", b"1\n") + message("c") + sync(),
+            copy + sync() + message("d", b"1\n") + message("c") + sync(),
+            unnamed("select 1") + message("c") + sync(),
+            query("select 1"))]
+        answers.append(got)
+    assert answers[0] == answers[1]
+
+
+def test_a_sync_into_a_copy_that_fails_is_not_answered_to_another_client(pgring, raw):
+    # By the simple protocol the Sync has an answer of its own if the COPY is over when it arrives.
+    pooler = pgring(database={"pool_size": 1})
+    other = raw(pooler).login()
+    for _ in range(20):
+        odd = raw(pooler).login()
+        odd.send(query("copy pgbench_history (tid) from stdin"))
+        odd.until("G")
+        odd.send(message("d", b"nonsense\n"), message("d", b"1\n"), sync())
+        other.send(query("select 1"))
+        assert kinds(other.ready()) == "TDCZ"
+        odd.close()
