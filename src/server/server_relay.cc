@@ -229,7 +229,7 @@ bool Server::ready_for_query(std::span<const std::byte> body) {
   stats.query_us += elapsed(client_->requested_at());
   if (status_ == 'I') {
     ++stats.transactions;
-    stats.transaction_us += elapsed(used_);
+    stats.transaction_us += elapsed(client_->transaction_at());
   } else if (pool_.settings().mode == PoolMode::statement) {
     Client& client = *client_;
     detach_client();
@@ -238,6 +238,7 @@ bool Server::ready_for_query(std::span<const std::byte> body) {
     discard("transaction in statement pooling mode");
     return false;
   }
+  if (queue_.empty()) client_->answered(now);
   if (queue_.empty() && client_->say_last_words()) return is_open() && phase_ == Phase::ready;
   if (queue_.size() == RequestQueue::request_limit / 2) client_->receive_wanted(true);
   const bool over = queue_.empty() && status_ == 'I' && client_->between_messages();

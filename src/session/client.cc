@@ -93,7 +93,6 @@ void Client::server_usable() {
   }
   phase_ = Phase::linked;
   waiting_noticed_ = false;
-  transaction_ = shard_.now();
   arm_timer();
   resume();
 }
@@ -326,14 +325,15 @@ bool Client::over_limit(ring::Instant since, ring::Duration limit, ring::Instant
 
 void Client::arm_timer() {
   // One lazy timer: set when a limit may come to apply, looked at when it is due.
-  if (timer_.pending()) return;
   const auto& limits = shard_.config().timeouts;
   ring::Duration shortest = ring::Duration::max();
   for (const ring::Duration limit : {ring::Duration{limits.query}, ring::Duration{limits.transaction},
                                      ring::Duration{limits.idle_transaction}, ring::Duration{limits.client_idle}}) {
     if (limit > ring::Duration{0}) shortest = std::min(shortest, limit);
   }
-  if (shortest != ring::Duration::max()) shard_.loop().timers().set(timer_, shard_.now() + shortest);
+  if (shortest == ring::Duration::max()) return;
+  const auto deadline = shard_.now() + shortest;
+  if (!timer_.pending() || timer_.deadline > deadline) shard_.loop().timers().set(timer_, deadline);
 }
 
 void Client::timer_due() {
@@ -365,17 +365,16 @@ void Client::timer_due() {
       }
       break;
     }
+    case Phase::cancelling:
+      return disconnect("cancel request took too long");
     case Phase::login_waiting:
     case Phase::waiting:
     case Phase::console:
-    case Phase::cancelling:
       break;
   }
-  if (earliest != ring::Instant::max()) {
-    shard_.loop().timers().set(timer_, earliest);
-  } else if (phase_ == Phase::idle || phase_ == Phase::linked) {
-    arm_timer();
-  }
+  if (earliest != ring::Instant::max()) shard_.loop().timers().set(timer_, earliest);
+  // Another limit may come to apply before: a transaction falls idle, a query begins.
+  if (phase_ == Phase::linked) arm_timer();
 }
 
 }  // namespace pgring

@@ -63,6 +63,7 @@ class Client final : public ring::Stream {
   void linked_to(Server& server) { server_ = &server; }
   void wait_begun();
   void server_usable();  // the link is ready for this client's messages
+  void answered(ring::Instant now) { requested_ = now; }  // nothing is outstanding any more
   void unlink();         // the server connection is free of this client
   void server_refused(const wire::ParsedError& error);  // no server connection can be had
   // Its server connection has ended. No message: the server's own last words were passed on. Not readable:
@@ -103,6 +104,7 @@ class Client final : public ring::Stream {
   [[nodiscard]] const Overrides& overrides() const { return overrides_; }
   [[nodiscard]] ring::Instant connected_at() const { return connected_; }
   [[nodiscard]] ring::Instant requested_at() const { return requested_; }
+  [[nodiscard]] ring::Instant transaction_at() const { return transaction_; }
   [[nodiscard]] std::uint32_t cancel_pid() const { return cancel_pid_; }
   [[nodiscard]] std::uint32_t cancel_secret() const { return cancel_secret_; }
   void set_cancel_key(std::uint32_t pid, std::uint32_t secret) {
@@ -187,8 +189,8 @@ class Client final : public ring::Stream {
   std::string database_;
   ring::Timer timer_;
   ring::Instant connected_{};
-  ring::Instant requested_{};      // when it began to wait, or its last request
-  ring::Instant transaction_{};    // when the present link began
+  ring::Instant requested_{};      // when it began to wait, its last request, or the end of the last answer
+  ring::Instant transaction_{};    // when the present transaction began
   PeerAddress peer_;
   std::uint32_t cancel_pid_ = 0;
   std::uint32_t cancel_secret_ = 0;

@@ -111,8 +111,11 @@ Client::Verdict Client::begin_message(const wire::Framer::Part& part, std::span<
     if (verdict != Verdict::forward) return verdict;
   }
   if (!note_text(part, chunk)) return Verdict::stop;
+  if (server_->queue().empty() && !group_open_) {
+    requested_ = shard_.now();
+    if (server_->transaction_status() == 'I') transaction_ = requested_;
+  }
   if (is_extended(part.type)) group_open_ = true;
-  if (server_->queue().empty()) requested_ = shard_.now();
   return Verdict::forward;
 }
 

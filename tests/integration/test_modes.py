@@ -228,3 +228,35 @@ def test_a_connect_query_may_not_leave_a_transaction_open(pgring, raw):
     with pytest.raises(Closed) as refused:
         raw(pgring(database={"connect_query": "begin"})).login()
     assert "connect_query" in errors(refused.value.seen)[0][2]
+
+
+def test_an_idle_transaction_is_idle_from_the_end_of_its_last_query(pgring, raw):
+    pooler = pgring(changes={"timeouts": {"idle_transaction": "1500ms"}})
+    client = raw(pooler).login()
+    client.run("begin")
+    client.run("select pg_sleep(2.7)")
+    time.sleep(0.7)  # well within the limit, and past a look at the clock
+    assert client.value("select 1") == "1"
+
+
+@pytest.mark.parametrize("limits, wait_s, texts, sqlstate", [
+    ({"query": "1s", "client_idle": "1h"}, 1.3, ["select pg_sleep(60)"], "57014"),
+    ({"idle_transaction": "1s", "transaction": "1h"}, 0, ["begin", "select pg_sleep(1.2)"],
+     "25P03"),
+])
+def test_a_long_limit_does_not_put_off_a_short_one(pgring, raw, limits, wait_s, texts, sqlstate):
+    client = raw(pgring(changes={"timeouts": limits})).login()
+    time.sleep(wait_s)  # until the long limit is the only one that may apply
+    client.send(*map(query, texts))
+    assert errors(client.rest())[0][1] == sqlstate
+
+
+def test_a_transaction_is_timed_from_its_own_begin_in_a_session_too(pgring, raw):
+    client = raw(pgring(changes={"timeouts": {"transaction": "1s"}},
+                        database={"pool_mode": "session"})).login()
+    for _ in range(8):
+        client.run("begin")
+        time.sleep(0.3)
+        client.run("commit")
+    client.run("begin")
+    assert errors(client.rest())[0][1] == "25P04"
