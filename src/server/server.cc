@@ -165,7 +165,7 @@ void Server::replay_finished() {
   client->parameters_canonical(overrides_);
   client->server_usable();
   if (!cancel) return;
-  if (client_ == client && !queue_.empty()) {
+  if (client_ == client && (!queue_.empty() || !client->between_messages())) {
     shard_.start_cancel(*this, cancel);
   } else {
     shard_.cancel_forwarded(*cancel);

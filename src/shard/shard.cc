@@ -230,7 +230,8 @@ void Shard::cancel(std::uint32_t pid, std::uint32_t secret, CancelOrigin origin)
   Server* const server = client == nullptr ? nullptr : client->server();
   if (client != nullptr && client->phase() == Client::Phase::console) client->console()->cancel();
   // Nobody, or nothing of this client's runs: the request has nothing to do, and looks the same from outside.
-  if (server == nullptr || server->queue().empty()) return cancel_forwarded(origin);
+  // A group that is not ended by Sync yet runs too.
+  if (server == nullptr || (server->queue().empty() && client->between_messages())) return cancel_forwarded(origin);
   // While a replay is under way the query it waits for is not sent yet.
   if (server->own() != Server::Own::none) return server->cancel_when_usable(origin);
   start_cancel(*server, origin);

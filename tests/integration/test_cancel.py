@@ -7,7 +7,7 @@ import time
 import psycopg
 import psycopg2
 import pytest
-from harness.raw import cancel_request, errors, kinds, query
+from harness.raw import cancel_request, errors, flush, kinds, query, sync, unnamed
 from harness.wait import stays, until
 
 
@@ -185,3 +185,16 @@ def test_a_hundred_cancels_at_once_cancel_once(pgring, postgres, raw):
     for number in range(50):
         assert client.value(f"select {number}") == str(number)
     until(lambda: len(postgres.backends()) == 1, "no connection of the cancels is left")
+
+
+def test_a_cancel_reaches_a_group_that_is_flushed_and_not_ended(pgring, postgres, raw):
+    pooler = pgring()
+    client = raw(pooler).login()
+    client.send(unnamed("select pg_sleep(60), 'markflush'"), flush())
+    until(lambda: postgres.backends("state = 'active' and query like '%%markflush%%'"), "it runs")
+    canceller = raw(pooler)
+    canceller.send(cancel_request(client.pid, client.secret))
+    assert canceller.rest() == []
+    assert errors(client.until("E"))[0][1] == "57014"
+    client.send(sync())
+    assert kinds(client.ready()) == "Z"
