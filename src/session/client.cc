@@ -61,11 +61,17 @@ void Client::received(ring::Slice slice) {
 
 void Client::ended(int error) {
   if (phase_ == Phase::closing) return close();
+  // It has said goodbye: what it asked before is still done, as PostgreSQL does.
+  if (error == 0 && last_words_ != nullptr) return;
   disconnect(error == 0 ? "client closed the connection" : "connection to the client was lost");
 }
 
 void Client::send_failed(int) {
   if (phase_ == Phase::closing) return close();
+  if (last_words_ != nullptr) {
+    if (server_ != nullptr) server_->receive_wanted(true);  // the replies are dropped
+    return;
+  }
   disconnect("client takes no data any more");
 }
 

@@ -10,6 +10,7 @@ import pytest
 from harness.postgres import password
 from harness.raw import (bind, close, describe, errors, execute, flush, kinds, message, parse,
                          query, sync, terminate, unnamed)
+from harness.wait import until
 
 
 @pytest.fixture
@@ -255,3 +256,15 @@ def test_psycopg2_runs_with_transactions_and_server_side_cursors(pooler):
             assert [row[0] for row in cursor] == list(range(1, 1001))
     finally:
         connection.close()
+
+
+def test_what_was_asked_before_a_goodbye_is_done(pgring, raw):
+    pooler = pgring()
+    watcher = raw(pooler).login()
+    watcher.run("create table goodbye (i int)")
+    client = raw(pooler).login()
+    client.send(query("select pg_sleep(0.5), repeat('x', 1000000)"),
+                query("insert into goodbye values (1)"), terminate())
+    client.close()
+    until(lambda: watcher.value("select count(*) from goodbye") == "1", "the row is there")
+    watcher.run("drop table goodbye")
