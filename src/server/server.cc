@@ -217,6 +217,8 @@ void Server::release() {
     release_due_ = true;
     return;
   }
+  // Its last client may have read slowly: the next one's answers are to be read, and its end to be seen.
+  receive_wanted(true);
   if (cancels_ > 0) return;  // cancel_ended() comes back here
   used_ = shard_.now();
   const auto& settings = pool_.settings();
