@@ -240,7 +240,9 @@ bool Server::ready_for_query(std::span<const std::byte> body) {
   }
   if (queue_.empty()) client_->answered(now);
   if (queue_.empty() && client_->say_last_words()) return is_open() && phase_ == Phase::ready;
-  if (queue_.size() == RequestQueue::request_limit / 2) client_->receive_wanted(true);
+  // Not only when it is just so many: the ends of copies are popped along.
+  const bool room = queued_bytes() < flow::low_bytes && queued_ranges() < flow::low_ranges;
+  if (queue_.size() <= RequestQueue::request_limit / 2 && room) client_->receive_wanted(true);
   const bool over = queue_.empty() && status_ == 'I' && client_->between_messages();
   if (over && client_->closes_when_idle()) {
     client_->close_when_idle();

@@ -195,6 +195,7 @@ bool Client::move_home() {
   }
   if (!is_quiet()) {
     login.move_due = true;  // our answer to its SSLRequest is on its way
+    receive_wanted(false);  // nothing may be in flight then
     return true;
   }
   ring::TimerWheel::cancel(timer_);

@@ -3,6 +3,7 @@
 import hashlib
 import select
 import struct
+import threading
 
 import psycopg
 import psycopg2
@@ -268,3 +269,15 @@ def test_what_was_asked_before_a_goodbye_is_done(pgring, raw):
     client.close()
     until(lambda: watcher.value("select count(*) from goodbye") == "1", "the row is there")
     watcher.run("drop table goodbye")
+
+
+def test_a_session_that_pipelines_past_the_limit_of_requests_is_read_on(pgring, raw):
+    # Above 4096 outstanding requests a client is not read from until half are answered.
+    client = raw(pgring(database={"pool_mode": "session"})).login()
+    count = 9000
+    odd = (query("select 1") + message("c") + message("c")) * count
+    sender = threading.Thread(target=client.send, args=(odd,))
+    sender.start()
+    for _ in range(count):
+        assert kinds(client.ready()) == "TDCZ"
+    sender.join()
