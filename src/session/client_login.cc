@@ -142,7 +142,9 @@ bool Client::startup_message(const wire::StartupMessage& message, std::string_vi
                                  : database != nullptr;
   if (database != nullptr) {
     login.key = {database_, database->user.empty() ? user_ : database->user};
-    if (move_home()) return false;
+    // A home stays: names that cannot log in must not make any.
+    login.known = config.auth.method == AuthMethod::trust || config.users.contains(user_);
+    if (login.known && move_home()) return false;
   }
   if (message.needs_negotiation()) {
     std::string answer;
