@@ -92,6 +92,8 @@ void Shard::on_accepted(ring::Listener&, int socket) {
   owned_.emplace(&client, std::move(owned));
   clients_.push_back(client);
   client.start(socket);
+  // It came while the listeners were being stopped, after the others were told.
+  if (life_ == Life::finishing || life_ == Life::stopping) client.fatal(wire::sqlstate::cannot_connect_now, "pgring is shutting down");
 }
 
 void Shard::on_refused(ring::Listener&, int socket) {

@@ -79,3 +79,11 @@ TEST_CASE("request queue: a request sent into a COPY is a violation") {
     CHECK(violation);
   }
 }
+
+TEST_CASE("request queue: ends of a COPY that was none are dropped up to the next request") {
+  auto queue = queue_of({Request::copy_end, Request::copy_end, Request::sync, Request::copy_end});
+  queue.drop_copy_ends();
+  CHECK(drained(queue) == std::vector{Request::sync, Request::copy_end});
+  queue.drop_copy_ends();
+  CHECK(queue.empty());
+}
