@@ -224,6 +224,8 @@ void Server::release() {
   const auto& settings = pool_.settings();
   // A session leaves more behind than parameters.
   if (settings.mode == PoolMode::session && !fresh_ && !std::exchange(reset_done_, true) && !settings.reset_query.empty()) {
+    // One of the operator's own may leave settings alone. What it sets itself stays if it can.
+    defaults_due_ = settings.reset_query != "DISCARD ALL" && (defaults_due_ || !overrides_.empty());
     return run_own(Own::reset, settings.reset_query);
   }
   if (std::exchange(defaults_due_, false)) return run_own(Own::reset, "RESET ALL");

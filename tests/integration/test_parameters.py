@@ -214,3 +214,13 @@ def test_reset_all_takes_startup_parameters_that_are_not_reported_back_for_every
     tuned.execute("reset all")
     assert show(tuned, "work_mem") == "8MB"  # a startup parameter is what RESET goes back to
     assert show(plain, "work_mem") == default
+
+
+def test_a_reset_query_that_leaves_settings_alone_leaks_none(pgring, raw):
+    pooler = pgring(database={"pool_size": 1, "pool_mode": "session",
+                              "reset_query": "select 1"})
+    for _ in range(2):
+        client = raw(pooler).login()
+        assert client.value("show client_encoding") == "UTF8"
+        client.run("set client_encoding = 'LATIN1'")
+        client.close()
