@@ -21,12 +21,14 @@ BufferGroup::~BufferGroup() {
 int BufferGroup::open(const BufferGroupOptions& options) {
   options_ = options;
   const auto bytes = std::size_t{options.size} * options.count_max;
-  void* memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED) return -errno;
   memory_ = static_cast<std::byte*>(memory);
   // A huge page would make 2 MiB resident for one received message.
   ::madvise(memory, bytes, MADV_NOHUGEPAGE);
-  if (const int error = kernel_.register_buffers(options.id, options.count_max); error != 0) return error;
+  if (const int error = kernel_.register_buffers(options.id, options.count_max); error != 0)
+    return error;
 
   blocks_.resize(options.count_max);
   retired_.reserve(options.count_max);
@@ -66,7 +68,9 @@ void BufferGroup::take_back(Block& block) {
 
 void BufferGroup::publish() {
   if (free_ < population_ / 4 || free_ == 0) {
-    for (std::uint32_t step = 0; step < options_.count_min && population_ < options_.count_max; ++step) grow();
+    for (std::uint32_t step = 0; step < options_.count_min && population_ < options_.count_max;
+         ++step)
+      grow();
   }
   if (!provided_) return;
   kernel_.publish(options_.id);

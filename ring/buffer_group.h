@@ -56,12 +56,14 @@ class BufferGroup {
   void take_back(Block& block);
   void grow();
   void retire(std::uint16_t id);
-  [[nodiscard]] std::byte* memory_of(std::uint16_t id) const { return memory_ + std::size_t{id} * options_.size; }
+  [[nodiscard]] std::byte* memory_of(std::uint16_t id) const {
+    return memory_ + std::size_t{id} * options_.size;
+  }
 
   Kernel& kernel_;
   BufferGroupOptions options_;
-  std::byte* memory_ = nullptr;  // count_max * size, reserved; only touched pages exist
-  std::vector<Block> blocks_;    // by id
+  std::byte* memory_ = nullptr;         // count_max * size, reserved; only touched pages exist
+  std::vector<Block> blocks_;           // by id
   std::vector<std::uint16_t> retired_;  // ids without memory, to be used first when growing
   std::uint32_t population_ = 0;
   std::uint32_t free_ = 0;

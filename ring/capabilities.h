@@ -9,8 +9,9 @@
 namespace ring {
 
 struct Capabilities {
-  bool min_wait = false;         // wait for k events at most t (Linux 6.12): fewer wake-ups
-  bool credit_receive = false;   // a multishot receive that ends after n bytes (6.17); else one-shot ones
+  bool min_wait = false;  // wait for k events at most t (Linux 6.12): fewer wake-ups
+  bool credit_receive =
+      false;  // a multishot receive that ends after n bytes (6.17); else one-shot ones
   bool send_vectorized = false;  // gather without a msghdr (6.17)
 
   // Names as in the configuration's `ring.disable`. False: there is no such capability.

@@ -11,8 +11,8 @@ namespace ring::detail {
 }
 }  // namespace ring::detail
 
-#define RING_CHECK(condition)                                            \
-  do {                                                                   \
-    if (!(condition)) [[unlikely]]                                       \
-      ::ring::detail::check_failed(#condition, __FILE__, __LINE__);      \
+#define RING_CHECK(condition)                                       \
+  do {                                                              \
+    if (!(condition)) [[unlikely]]                                  \
+      ::ring::detail::check_failed(#condition, __FILE__, __LINE__); \
   } while (false)

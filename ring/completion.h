@@ -22,7 +22,8 @@ struct UserData {
            std::uint64_t{generation & 0xffffffU} << 32 | slot;
   }
   [[nodiscard]] static constexpr UserData unpack(std::uint64_t packed) {
-    return {static_cast<Operation>(packed >> 56), static_cast<std::uint32_t>(packed >> 32) & 0xffffffU,
+    return {static_cast<Operation>(packed >> 56),
+            static_cast<std::uint32_t>(packed >> 32) & 0xffffffU,
             static_cast<std::uint32_t>(packed)};
   }
 };

@@ -33,8 +33,9 @@ struct KernelOptions {
 };
 
 struct KernelCounters {
-  std::uint64_t enters = 0;       // io_uring_enter calls
-  std::uint64_t overflows = 0;    // turns in which the completion queue had overflowed (nothing is lost)
+  std::uint64_t enters = 0;  // io_uring_enter calls
+  std::uint64_t overflows =
+      0;  // turns in which the completion queue had overflowed (nothing is lost)
   std::uint64_t full_queues = 0;  // submissions forced by a full submission queue
 };
 
@@ -54,7 +55,8 @@ class Kernel {
   void accept(int listener, UserData user_data);  // multishot, close-on-exec
   void connect(int socket, const sockaddr* address, socklen_t size, UserData user_data);
   // Takes a buffer of `group`. credit: a multishot receive ends after so many bytes (0: no end).
-  void receive(int socket, std::uint16_t group, ReceiveKind kind, std::uint32_t credit, UserData user_data);
+  void receive(int socket, std::uint16_t group, ReceiveKind kind, std::uint32_t credit,
+               UserData user_data);
   // Whole or error: MSG_WAITALL; a short result still means an error came after so many bytes.
   void send(int socket, std::span<const std::byte> bytes, UserData user_data);
   void send_gather(int socket, std::span<const iovec> ranges, UserData user_data);
@@ -76,7 +78,8 @@ class Kernel {
   // A ring of provided buffers. entries: a power of two, at most 32768. Returns 0 or -errno.
   [[nodiscard]] int register_buffers(std::uint16_t group, std::uint32_t entries);
   void provide(std::uint16_t group, std::byte* memory, std::uint32_t size, std::uint16_t id);
-  void publish(std::uint16_t group);  // makes all provided since the last publish visible, one store
+  void publish(
+      std::uint16_t group);  // makes all provided since the last publish visible, one store
 
   [[nodiscard]] int shutdown(int socket, int how);
   void close(int file);

@@ -68,7 +68,8 @@ Kernel::~Kernel() {
   for (std::size_t group = 0; group < groups_max; ++group) {
     const auto& entry = implementation_->groups[group];
     if (entry.ring != nullptr) {
-      io_uring_free_buf_ring(&implementation_->ring, entry.ring, entry.entries, static_cast<int>(group));
+      io_uring_free_buf_ring(&implementation_->ring, entry.ring, entry.entries,
+                             static_cast<int>(group));
     }
   }
   io_uring_queue_exit(&implementation_->ring);
@@ -76,7 +77,8 @@ Kernel::~Kernel() {
 
 std::optional<SetupError> Kernel::open(const KernelOptions& options) {
   auto& self = *implementation_;
-  if (const auto error = open_ring(self.ring, options)) return explain_setup_error(*error, read_setup_facts());
+  if (const auto error = open_ring(self.ring, options))
+    return explain_setup_error(*error, read_setup_facts());
   self.open = true;
   // Saves looking the ring's descriptor up at every enter; without it everything works the same.
   io_uring_register_ring_fd(&self.ring);
@@ -99,7 +101,8 @@ void Kernel::connect(int socket, const sockaddr* address, socklen_t size, UserDa
   io_uring_sqe_set_data64(sqe, user_data.pack());
 }
 
-void Kernel::receive(int socket, std::uint16_t group, ReceiveKind kind, std::uint32_t credit, UserData user_data) {
+void Kernel::receive(int socket, std::uint16_t group, ReceiveKind kind, std::uint32_t credit,
+                     UserData user_data) {
   auto* sqe = implementation_->next();
   if (kind == ReceiveKind::multishot) {
     io_uring_prep_recv_multishot(sqe, socket, nullptr, 0, 0);
@@ -173,8 +176,9 @@ void Kernel::enter(const Wait& wait) {
         time.tv_sec = 3600;
         until = &time;
       }
-      result = io_uring_submit_and_wait_min_timeout(&self.ring, &cqe, wait.events, until,
-                                                    static_cast<unsigned>(wait.min_wait.count() / 1000), nullptr);
+      result = io_uring_submit_and_wait_min_timeout(
+          &self.ring, &cqe, wait.events, until, static_cast<unsigned>(wait.min_wait.count() / 1000),
+          nullptr);
     } else {
       result = io_uring_submit_and_wait_timeout(&self.ring, &cqe, 1, until, nullptr);
     }
@@ -183,7 +187,8 @@ void Kernel::enter(const Wait& wait) {
   while (io_uring_sq_ready(&self.ring) > 0) io_uring_submit(&self.ring);
   self.headers_used = 0;
   // Interrupted, timed out, or completions must be reaped first: the next turn goes on.
-  const bool expected = result >= 0 || result == -EINTR || result == -ETIME || result == -EBUSY || result == -EAGAIN;
+  const bool expected =
+      result >= 0 || result == -EINTR || result == -ETIME || result == -EBUSY || result == -EAGAIN;
   RING_CHECK(expected);
 }
 
@@ -212,7 +217,8 @@ int Kernel::register_buffers(std::uint16_t group, std::uint32_t entries) {
 
 void Kernel::provide(std::uint16_t group, std::byte* memory, std::uint32_t size, std::uint16_t id) {
   auto& entry = implementation_->groups[group];
-  io_uring_buf_ring_add(entry.ring, memory, size, id, io_uring_buf_ring_mask(entry.entries), entry.added++);
+  io_uring_buf_ring_add(entry.ring, memory, size, id, io_uring_buf_ring_mask(entry.entries),
+                        entry.added++);
 }
 
 void Kernel::publish(std::uint16_t group) {

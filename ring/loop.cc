@@ -103,7 +103,8 @@ void Loop::flush(Stream& stream) {
   ++counters_.sends;
   const auto data = name(Operation::send, stream.slot_);
   if (count == 1) {
-    kernel_.send(stream.socket_, {static_cast<const std::byte*>(space[0].iov_base), space[0].iov_len}, data);
+    kernel_.send(stream.socket_,
+                 {static_cast<const std::byte*>(space[0].iov_base), space[0].iov_len}, data);
   } else {
     ++counters_.gathers;
     iovecs_used_ += count;
@@ -140,13 +141,15 @@ void Loop::rearm_starved() {
 }
 
 void Loop::read_wake_file() {
-  kernel_.read(wake_file_, std::as_writable_bytes(std::span{&wake_value_, 1}), {Operation::wake, 0, 0});
+  kernel_.read(wake_file_, std::as_writable_bytes(std::span{&wake_value_, 1}),
+               {Operation::wake, 0, 0});
 }
 
 void Loop::wait() {
   const bool busy = again_ || more_completions_ || !settled_.empty();
   again_ = false;
-  Kernel::Wait wait{.events = sends_queued_ + 1, .until = std::nullopt, .poll_only = busy, .min_wait = min_wait_};
+  Kernel::Wait wait{
+      .events = sends_queued_ + 1, .until = std::nullopt, .poll_only = busy, .min_wait = min_wait_};
   if (!busy) {
     wait.until = timers_->next_deadline();
     if (mailbox_.prepare_sleep()) wait.poll_only = true;

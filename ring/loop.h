@@ -44,8 +44,8 @@ struct LoopOptions {
 struct LoopCounters {
   std::uint64_t turns = 0;
   std::uint64_t completions = 0;
-  std::uint64_t starved = 0;      // receives that found no buffer (ENOBUFS)
-  std::uint64_t gathers = 0;      // sends of more than one range
+  std::uint64_t starved = 0;  // receives that found no buffer (ENOBUFS)
+  std::uint64_t gathers = 0;  // sends of more than one range
   std::uint64_t sends = 0;
   std::uint64_t accept_errors = 0;
 };
@@ -134,7 +134,7 @@ class Loop {
   std::array<Completion, batch_max> batch_{};
   std::array<iovec, iovecs_max> iovecs_{};
   std::size_t iovecs_used_ = 0;
-  std::uint32_t sends_queued_ = 0;  // since the last enter
+  std::uint32_t sends_queued_ = 0;                            // since the last enter
   std::vector<std::unique_ptr<sockaddr_storage>> addresses_;  // of connects since the last enter
   Duration min_wait_{0};
   LoopCounters counters_;
@@ -221,8 +221,9 @@ void Loop::received(Stream& stream, const Completion& completion, Handler& handl
   // Take the buffer first, whatever became of the stream: nobody else gives it back.
   Slice slice;
   if (completion.has_buffer()) {
-    slice = groups_[stream.armed_group_]->take(completion.buffer_id(),
-                                                 static_cast<std::uint32_t>(completion.result > 0 ? completion.result : 0));
+    slice = groups_[stream.armed_group_]->take(
+        completion.buffer_id(),
+        static_cast<std::uint32_t>(completion.result > 0 ? completion.result : 0));
   }
   if (!completion.more()) stream.receiving_ = false;
   const bool open = stream.state_ == Stream::State::open;
@@ -251,7 +252,8 @@ void Loop::sent(Stream& stream, const Completion& completion, Handler& handler) 
   if (completion.result < 0) {
     stream.send_failed_ = true;
     stream.queue_.clear();
-    if (stream.state_ == Stream::State::open) return handler.on_send_failed(stream, -completion.result);
+    if (stream.state_ == Stream::State::open)
+      return handler.on_send_failed(stream, -completion.result);
     return stream.close();
   }
   stream.queue_.pop(static_cast<std::size_t>(completion.result));

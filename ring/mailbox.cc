@@ -21,9 +21,11 @@ Mailbox::~Mailbox() {
 void Mailbox::post(Task task) {
   auto node = std::make_unique<Node>(std::move(task));
   Node* const raw = node.release();
-  senders_.fetch_add(1, std::memory_order_relaxed);  // visible with the task, which the compare-exchange releases
+  senders_.fetch_add(
+      1, std::memory_order_relaxed);  // visible with the task, which the compare-exchange releases
   raw->next = head_.load(std::memory_order_relaxed);
-  while (!head_.compare_exchange_weak(raw->next, raw, std::memory_order_seq_cst, std::memory_order_relaxed)) {
+  while (!head_.compare_exchange_weak(raw->next, raw, std::memory_order_seq_cst,
+                                      std::memory_order_relaxed)) {
   }
   if (sleeping_.load(std::memory_order_seq_cst)) wake();
   senders_.fetch_sub(1, std::memory_order_release);

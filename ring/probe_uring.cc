@@ -42,7 +42,8 @@ class SocketPair {
 std::optional<Completion> next_completion(io_uring& ring) {
   __kernel_timespec second{.tv_sec = 1, .tv_nsec = 0};
   io_uring_cqe* cqe = nullptr;
-  if (io_uring_submit_and_wait_timeout(&ring, &cqe, 1, &second, nullptr) < 0 || cqe == nullptr) return std::nullopt;
+  if (io_uring_submit_and_wait_timeout(&ring, &cqe, 1, &second, nullptr) < 0 || cqe == nullptr)
+    return std::nullopt;
   const Completion copy{cqe->user_data, cqe->res, cqe->flags};
   io_uring_cqe_seen(&ring, cqe);
   return copy;
@@ -58,8 +59,9 @@ bool try_credit_receive(io_uring& ring) {
   if (buffers == nullptr) return false;
   std::array<std::array<char, trial_buffer_size>, trial_buffers> memory{};
   for (unsigned i = 0; i < trial_buffers; ++i) {
-    io_uring_buf_ring_add(buffers, memory[i].data(), trial_buffer_size, static_cast<unsigned short>(i),
-                          io_uring_buf_ring_mask(trial_buffers), static_cast<int>(i));
+    io_uring_buf_ring_add(buffers, memory[i].data(), trial_buffer_size,
+                          static_cast<unsigned short>(i), io_uring_buf_ring_mask(trial_buffers),
+                          static_cast<int>(i));
   }
   io_uring_buf_ring_advance(buffers, trial_buffers);
 
@@ -100,7 +102,8 @@ bool try_send_vectorized(io_uring& ring) {
   const auto completion = next_completion(ring);
   if (!completion || completion->result != 5) return false;
   std::array<char, 8> received{};
-  return ::recv(pair.end(1), received.data(), received.size(), MSG_DONTWAIT) == 5 && received[3] == 'd';
+  return ::recv(pair.end(1), received.data(), received.size(), MSG_DONTWAIT) == 5 &&
+         received[3] == 'd';
 }
 
 }  // namespace

@@ -5,11 +5,11 @@
 // Owner:  a Stream. The slices go when their bytes are sent or the queue is cleared.
 #pragma once
 
+#include <sys/uio.h>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
-#include <sys/uio.h>
 #include <vector>
 
 #include "ring/slice.h"

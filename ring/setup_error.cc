@@ -35,7 +35,8 @@ SetupError refused(int error, const SetupFacts& facts) {
   if (!facts.seccomp_filter && error == ENOSYS) {
     result.cause = SetupCause::too_old;
     result.message = "this kernel has no io_uring (ENOSYS)";
-    result.hint = "pgring needs Linux 6.1 or newer with CONFIG_IO_URING, or a seccomp profile that allows it";
+    result.hint =
+        "pgring needs Linux 6.1 or newer with CONFIG_IO_URING, or a seccomp profile that allows it";
   }
   return result;
 }
@@ -84,7 +85,8 @@ SetupError explain_setup_error(int error, const SetupFacts& facts) {
       return result;
     case EINVAL:
       result.cause = SetupCause::too_old;
-      result.message = "this kernel's io_uring lacks what pgring needs (single issuer, deferred task work)";
+      result.message =
+          "this kernel's io_uring lacks what pgring needs (single issuer, deferred task work)";
       result.hint = "pgring needs Linux 6.1 or newer";
       return result;
     default:

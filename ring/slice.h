@@ -51,7 +51,8 @@ class Slice {
   }
   // Text that lives as long as the program.
   static Slice of_static(std::string_view text) {
-    return Slice{reinterpret_cast<const std::byte*>(text.data()), static_cast<std::uint32_t>(text.size()), nullptr};
+    return Slice{reinterpret_cast<const std::byte*>(text.data()),
+                 static_cast<std::uint32_t>(text.size()), nullptr};
   }
   // A copy in memory of its own.
   static Slice copy_of(std::span<const std::byte> bytes);
@@ -79,7 +80,8 @@ class Slice {
   void append(Slice next) { size_ += next.size_; }
 
  private:
-  Slice(const std::byte* data, std::uint32_t size, Block* block) : data_{data}, size_{size}, block_{block} {}
+  Slice(const std::byte* data, std::uint32_t size, Block* block)
+      : data_{data}, size_{size}, block_{block} {}
   void release() {
     if (block_ != nullptr && --block_->shares == 0) recycle(block_);
   }

@@ -17,12 +17,15 @@ void Stream::open(int socket, const ReceiveOptions& receive) {
   slot_ = loop_.take_slot(this);
   receive_ = receive;
   state_ = State::open;
-  multishot_ = loop_.kernel_.capabilities().credit_receive && loop_.kernel_.multishot_reports_end(socket);
-  receive_wanted_ = receiving_ = starved_ = sending_ = send_failed_ = connecting_ = ended_ = settled_ = false;
+  multishot_ =
+      loop_.kernel_.capabilities().credit_receive && loop_.kernel_.multishot_reports_end(socket);
+  receive_wanted_ = receiving_ = starved_ = sending_ = send_failed_ = connecting_ = ended_ =
+      settled_ = false;
   ranges_in_flight_ = 0;
 }
 
-void Stream::connect(int socket, const sockaddr* address, socklen_t size, const ReceiveOptions& receive) {
+void Stream::connect(int socket, const sockaddr* address, socklen_t size,
+                     const ReceiveOptions& receive) {
   open(socket, receive);
   connecting_ = true;
   loop_.connect(*this, address, size);
@@ -40,7 +43,8 @@ void Stream::arm() {
   const bool multishot = multishot_ && !receive_.one_shot;
   receiving_ = true;
   armed_group_ = receive_.group;
-  loop_.kernel_.receive(socket_, receive_.group, multishot ? ReceiveKind::multishot : ReceiveKind::one_shot,
+  loop_.kernel_.receive(socket_, receive_.group,
+                        multishot ? ReceiveKind::multishot : ReceiveKind::one_shot,
                         multishot ? receive_.credit : 0, loop_.name(Operation::receive, slot_));
 }
 

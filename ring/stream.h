@@ -66,7 +66,9 @@ class Stream {
   [[nodiscard]] bool is_open() const { return state_ == State::open; }
   [[nodiscard]] bool is_idle() const { return state_ == State::idle; }
   // No operation is in flight and nothing is queued.
-  [[nodiscard]] bool is_quiet() const { return !receiving_ && !sending_ && !connecting_ && queue_.empty(); }
+  [[nodiscard]] bool is_quiet() const {
+    return !receiving_ && !sending_ && !connecting_ && queue_.empty();
+  }
 
  protected:
   // Not public: nobody destroys an owner through this.
@@ -96,8 +98,8 @@ class Stream {
   bool sending_ = false;
   bool send_failed_ = false;
   bool connecting_ = false;
-  bool ended_ = false;  // end of stream or error seen on the receiving side
-  bool dirty_ = false;  // in the loop's list of streams with something to send
+  bool ended_ = false;    // end of stream or error seen on the receiving side
+  bool dirty_ = false;    // in the loop's list of streams with something to send
   bool settled_ = false;  // in the loop's list of streams to be closed
 };
 

@@ -6,13 +6,15 @@ namespace wire {
 namespace {
 
 std::uint32_t load_be32(const std::byte* bytes) {
-  return std::to_integer<std::uint32_t>(bytes[0]) << 24 | std::to_integer<std::uint32_t>(bytes[1]) << 16 |
+  return std::to_integer<std::uint32_t>(bytes[0]) << 24 |
+         std::to_integer<std::uint32_t>(bytes[1]) << 16 |
          std::to_integer<std::uint32_t>(bytes[2]) << 8 | std::to_integer<std::uint32_t>(bytes[3]);
 }
 
 }  // namespace
 
-Framer::Outcome Framer::next(std::span<const std::byte> chunk, std::uint32_t& position, Part& part) {
+Framer::Outcome Framer::next(std::span<const std::byte> chunk, std::uint32_t& position,
+                             Part& part) {
   const auto available = static_cast<std::uint32_t>(chunk.size()) - position;
   if (available == 0) return Outcome::need_more;
   part = {.type = type_, .offset = position, .size = size_};

@@ -27,7 +27,8 @@ class Framer {
     char type = 0;
     bool begins = false;  // the header is complete with this part: type and size are news
     bool ends = false;    // the message's last byte lies in this part
-    std::uint8_t carried = 0;  // when it begins: header bytes that came in earlier chunks (see carry())
+    std::uint8_t carried =
+        0;  // when it begins: header bytes that came in earlier chunks (see carry())
     std::uint32_t offset = 0;
     std::uint32_t length = 0;
     std::uint64_t size = 0;  // the whole message
@@ -45,7 +46,9 @@ class Framer {
 
   // The header bytes kept from earlier chunks; of use while a part with carried > 0 is handled.
   [[nodiscard]] std::span<const std::byte> carry() const { return {carry_.data(), carry_size_}; }
-  [[nodiscard]] std::span<const std::byte> carried(const Part& part) const { return {carry_.data(), part.carried}; }
+  [[nodiscard]] std::span<const std::byte> carried(const Part& part) const {
+    return {carry_.data(), part.carried};
+  }
 
   // Between two messages, with nothing kept.
   [[nodiscard]] bool at_boundary() const { return remaining_ == 0 && carry_size_ == 0; }

@@ -62,17 +62,21 @@ bool word_begins(const char* at) {
 }  // namespace
 
 bool may_reset_all(std::string_view sql) noexcept {
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
+  const auto lower = [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  };
   const auto begins_with = [lower](std::string_view text, std::string_view word) {
     return text.size() >= word.size() &&
-           std::equal(word.begin(), word.end(), text.begin(), [lower](char a, char b) { return a == lower(b); });
+           std::equal(word.begin(), word.end(), text.begin(),
+                      [lower](char a, char b) { return a == lower(b); });
   };
   constexpr std::string_view reset = "reset";
   for (std::size_t at = 0; at + reset.size() < sql.size(); ++at) {
     if (!begins_with(sql.substr(at), reset)) continue;
     const std::string_view rest = sql.substr(at + reset.size());
     const std::size_t word = rest.find_first_not_of(" \t\r\n\f\v");
-    if (word != std::string_view::npos && word > 0 && begins_with(rest.substr(word), "all")) return true;
+    if (word != std::string_view::npos && word > 0 && begins_with(rest.substr(word), "all"))
+      return true;
   }
   return false;
 }

@@ -24,7 +24,8 @@
 namespace pgring::log {
 
 inline constexpr std::size_t line_size_max = 1008;  // a slot is 1 KiB
-inline constexpr std::size_t slot_count = 1024;     // 1 MiB, resident from start(): no later line is the first to touch its page
+inline constexpr std::size_t slot_count =
+    1024;  // 1 MiB, resident from start(): no later line is the first to touch its page
 static_assert(std::has_single_bit(slot_count));
 
 struct Slot {

@@ -29,7 +29,8 @@ struct PoolHome {
   std::unique_ptr<std::atomic<std::uint32_t>[]> clients;  // by part
 
   // The part of `total` that falls to one part.
-  [[nodiscard]] static std::uint32_t share(std::uint32_t total, std::uint32_t parts, std::uint32_t part) {
+  [[nodiscard]] static std::uint32_t share(std::uint32_t total, std::uint32_t parts,
+                                           std::uint32_t part) {
     return total / parts + (part < total % parts ? 1 : 0);
   }
   [[nodiscard]] std::uint32_t parts() const { return static_cast<std::uint32_t>(shards.size()); }

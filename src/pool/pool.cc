@@ -22,13 +22,15 @@ constexpr ring::Duration stats_period = std::chrono::seconds{60};
 constexpr ring::Duration patient_retry = std::chrono::milliseconds{500};
 
 constexpr std::array counters{
-    &PoolStats::assignments, &PoolStats::transactions, &PoolStats::queries, &PoolStats::received,
-    &PoolStats::sent, &PoolStats::transaction_us, &PoolStats::query_us, &PoolStats::wait_us,
-    &PoolStats::parses, &PoolStats::binds, &PoolStats::logins, &PoolStats::isolation_faults};
+    &PoolStats::assignments, &PoolStats::transactions, &PoolStats::queries,
+    &PoolStats::received,    &PoolStats::sent,         &PoolStats::transaction_us,
+    &PoolStats::query_us,    &PoolStats::wait_us,      &PoolStats::parses,
+    &PoolStats::binds,       &PoolStats::logins,       &PoolStats::isolation_faults};
 static_assert(counters.size() * sizeof(std::uint64_t) == sizeof(PoolStats));
 
 bool is_temporary(const wire::ParsedError& error) {
-  return error.sqlstate == wire::sqlstate::cannot_connect_now || error.sqlstate == wire::sqlstate::too_many_connections;
+  return error.sqlstate == wire::sqlstate::cannot_connect_now ||
+         error.sqlstate == wire::sqlstate::too_many_connections;
 }
 
 }  // namespace
@@ -63,8 +65,10 @@ void Pool::configure(const Config& config) {
   const PoolSettings before = settings_;
   const auto server = config.servers.find(database->server);
   settings_.mode = effective_pool_mode(config, *database, key_.role);
-  settings_.size = std::max(1U, PoolHome::share(effective_pool_size(config, *database, key_.role), home_.parts(), part_));
-  settings_.size_min = std::min(settings_.size, PoolHome::share(database->min_pool_size, home_.parts(), part_));
+  settings_.size = std::max(
+      1U, PoolHome::share(effective_pool_size(config, *database, key_.role), home_.parts(), part_));
+  settings_.size_min =
+      std::min(settings_.size, PoolHome::share(database->min_pool_size, home_.parts(), part_));
   settings_.server = database->server;
   settings_.host = server->second.host;
   settings_.port = server->second.port;
@@ -73,16 +77,19 @@ void Pool::configure(const Config& config) {
   settings_.forced_role = !database->user.empty();
   settings_.connect_query = database->connect_query;
   settings_.reset_query = database->reset_query;
-  const bool elsewhere = before.host != settings_.host || before.port != settings_.port || before.dbname != settings_.dbname ||
+  const bool elsewhere = before.host != settings_.host || before.port != settings_.port ||
+                         before.dbname != settings_.dbname ||
                          before.connect_query != settings_.connect_query;
   if (elsewhere && !all_.empty()) close_all("configuration changed");
 }
 
 const StoredSecret* Pool::login_secret() const {
   const Config& config = shard_.config();
-  if (const DatabaseConfig* database = find_database(config, key_.database); database != nullptr && !database->password.empty()) {
+  if (const DatabaseConfig* database = find_database(config, key_.database);
+      database != nullptr && !database->password.empty()) {
     // The database's own password is for its forced role.
-    if (database_secret_ == nullptr || database_secret_->text.reveal() != database->password.reveal()) {
+    if (database_secret_ == nullptr ||
+        database_secret_->text.reveal() != database->password.reveal()) {
       const auto kind = classify_secret(database->password.reveal());
       database_secret_ = std::make_unique<StoredSecret>(
           StoredSecret{Secret{database->password.reveal()}, kind ? *kind : SecretKind::plain});
@@ -115,7 +122,8 @@ void Pool::put_back(Server& server) {
   if (server.is_to_close()) return server.retire(server.close_reason());
   if (paused_) return server.retire("pool is paused");
   if (all_.size() > settings_.size) return server.retire("pool_size is exceeded");
-  if (limits.server_lifetime > Duration::zero() && shard_.now() - server.created() > limits.server_lifetime) {
+  if (limits.server_lifetime > Duration::zero() &&
+      shard_.now() - server.created() > limits.server_lifetime) {
     return server.retire("server_lifetime");
   }
   idle_.push_back(server);
@@ -132,7 +140,8 @@ void Pool::serve_waiters() {
     Server& server = *idle_.back();
     waiters_.erase(client);
     stats_.wait_us += static_cast<std::uint64_t>(
-        std::chrono::duration_cast<std::chrono::microseconds>(shard_.now() - client.requested_at()).count());
+        std::chrono::duration_cast<std::chrono::microseconds>(shard_.now() - client.requested_at())
+            .count());
     const bool opened_now = server.fresh();
     link(client, server);
     // It is no longer among those that are opening: there may be room for another.
@@ -143,7 +152,9 @@ void Pool::serve_waiters() {
 
 void Pool::leave(Client& waiter) { waiters_.erase(waiter); }
 
-bool Pool::may_open() const { return !paused_ && !ending_ && all_.size() < settings_.size && opening_ < opening_max; }
+bool Pool::may_open() const {
+  return !paused_ && !ending_ && all_.size() < settings_.size && opening_ < opening_max;
+}
 
 void Pool::open_servers() {
   if (shard_.now() < retry_at_) return;
@@ -171,7 +182,9 @@ void Pool::login_succeeded() {
 void Pool::login_failed(Server& server, wire::ParsedError error, bool never_opened) {
   --opening_;
   const bool temporary = is_temporary(error);
-  retry_at_ = shard_.now() + (temporary ? patient_retry : ring::Duration{shard_.config().timeouts.server_login_retry});
+  retry_at_ =
+      shard_.now() +
+      (temporary ? patient_retry : ring::Duration{shard_.config().timeouts.server_login_retry});
   last_failure_ = std::move(error);
   // Whoever waits is told, unless there are connections left that will serve them or it is a matter of moments.
   const bool hopeless = all_.size() == opening_ + 1;
@@ -215,9 +228,11 @@ void Pool::maintain() {
       close_idle(*server, server->close_reason());
     } else if (all_.size() > settings_.size) {
       close_idle(*server, "pool_size is exceeded");
-    } else if (limits.server_lifetime > Duration::zero() && now - server->created() > limits.server_lifetime) {
+    } else if (limits.server_lifetime > Duration::zero() &&
+               now - server->created() > limits.server_lifetime) {
       close_idle(*server, "server_lifetime");
-    } else if (limits.server_idle > Duration::zero() && now - server->used() > limits.server_idle && all_.size() > settings_.size_min) {
+    } else if (limits.server_idle > Duration::zero() && now - server->used() > limits.server_idle &&
+               all_.size() > settings_.size_min) {
       close_idle(*server, "server_idle");
     }
     server = next;
@@ -225,13 +240,12 @@ void Pool::maintain() {
   open_servers();
 }
 
-void Pool::close_idle(Server& server, std::string_view reason) {
-  server.retire(reason);
-}
+void Pool::close_idle(Server& server, std::string_view reason) { server.retire(reason); }
 
 void Pool::close_all(std::string_view reason) {
   while (Server* const server = idle_.front()) close_idle(*server, reason);
-  for (Server* server = all_.front(); server != nullptr; server = ServerList::next(*server)) server->must_close(reason);
+  for (Server* server = all_.front(); server != nullptr; server = ServerList::next(*server))
+    server->must_close(reason);
 }
 
 void Pool::end(std::string_view reason) {
@@ -241,7 +255,8 @@ void Pool::end(std::string_view reason) {
 
 void Pool::stop() {
   ending_ = true;
-  for (Server* server = all_.front(); server != nullptr; server = ServerList::next(*server)) server->stop();
+  for (Server* server = all_.front(); server != nullptr; server = ServerList::next(*server))
+    server->stop();
 }
 
 void Pool::pause() {
@@ -261,8 +276,10 @@ void Pool::arm_waiters_timer() {
   const auto& limits = shard_.config().timeouts;
   auto deadline = ring::Instant::max();
   // The first waiter without a notice is not always the oldest waiter, but it is looked for often enough.
-  for (const Client* client = oldest; client != nullptr; client = decltype(waiters_)::next(*client)) {
-    if (limits.query_wait > Duration::zero()) deadline = std::min(deadline, client->requested_at() + limits.query_wait);
+  for (const Client* client = oldest; client != nullptr;
+       client = decltype(waiters_)::next(*client)) {
+    if (limits.query_wait > Duration::zero())
+      deadline = std::min(deadline, client->requested_at() + limits.query_wait);
     if (client->waiting_noticed()) continue;
     if (limits.query_wait_notify > Duration::zero()) {
       deadline = std::min(deadline, client->requested_at() + limits.query_wait_notify);
@@ -276,24 +293,31 @@ void Pool::waiters_due() {
   const auto& limits = shard_.config().timeouts;
   const auto now = shard_.now();
   while (Client* const client = waiters_.front()) {
-    if (limits.query_wait <= Duration::zero() || now - client->requested_at() < limits.query_wait) break;
+    if (limits.query_wait <= Duration::zero() || now - client->requested_at() < limits.query_wait)
+      break;
     waiters_.erase(*client);
-    std::string detail = "pool " + key_.database + "/" + key_.role + ": pool_size = " + std::to_string(settings_.size);
+    std::string detail = "pool " + key_.database + "/" + key_.role +
+                         ": pool_size = " + std::to_string(settings_.size);
     if (home_.parts() > 1) detail += " on this shard";
     detail += ", " + std::to_string(all_.size()) + " in use";
     if (last_failure_) detail += "; the last attempt to open one failed: " + last_failure_->message;
     client->wait_expired(detail);
   }
-  for (Client* client = waiters_.front(); client != nullptr; client = decltype(waiters_)::next(*client)) {
+  for (Client* client = waiters_.front(); client != nullptr;
+       client = decltype(waiters_)::next(*client)) {
     if (client->waiting_noticed()) continue;
-    if (limits.query_wait_notify <= Duration::zero() || now - client->requested_at() < limits.query_wait_notify) break;
+    if (limits.query_wait_notify <= Duration::zero() ||
+        now - client->requested_at() < limits.query_wait_notify)
+      break;
     client->notify_waiting();
   }
   arm_waiters_timer();
 }
 
 Defaults Pool::intern_defaults(ParameterList reported) {
-  const auto equal = [](const Parameter& a, const Parameter& b) { return a.name == b.name && a.value == b.value; };
+  const auto equal = [](const Parameter& a, const Parameter& b) {
+    return a.name == b.name && a.value == b.value;
+  };
   if (defaults_ == nullptr || !std::ranges::equal(*defaults_, reported, equal)) {
     defaults_ = std::make_shared<const ParameterList>(std::move(reported));
   }

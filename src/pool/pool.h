@@ -73,8 +73,14 @@ class Pool {
   void put_back(Server& server);
   void leave(Client& waiter);
 
-  void client_entered() { ++clients_; home_.clients[part_].fetch_add(1, std::memory_order_relaxed); }
-  void client_left() { --clients_; home_.clients[part_].fetch_sub(1, std::memory_order_relaxed); }
+  void client_entered() {
+    ++clients_;
+    home_.clients[part_].fetch_add(1, std::memory_order_relaxed);
+  }
+  void client_left() {
+    --clients_;
+    home_.clients[part_].fetch_sub(1, std::memory_order_relaxed);
+  }
 
   // The server connection's reports.
   void login_succeeded();
@@ -154,7 +160,7 @@ class Pool {
   std::vector<std::pair<Overrides, Overrides>> canonical_;
   std::optional<wire::ScramKeys> keys_;
   mutable std::unique_ptr<StoredSecret> database_secret_;  // the database's own, classified once
-  std::optional<wire::ParsedError> last_failure_;  // of the latest attempt to open
+  std::optional<wire::ParsedError> last_failure_;          // of the latest attempt to open
   ring::Instant retry_at_{};
   PoolStats stats_;
   PoolStats period_start_;  // the totals when the present period began

@@ -19,7 +19,8 @@ Failure failure(const std::string& what, const std::string& name) {
   return Failure{what + " " + name + ": " + std::strerror(errno)};
 }
 
-Result<int, std::string> listen_on(const SocketAddress& address, const std::string& name, std::uint32_t backlog) {
+Result<int, std::string> listen_on(const SocketAddress& address, const std::string& name,
+                                   std::uint32_t backlog) {
   const int socket = ::socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (socket < 0) return failure("no socket for", name);
   const int on = 1;
@@ -28,8 +29,11 @@ Result<int, std::string> listen_on(const SocketAddress& address, const std::stri
     ok = ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
          ::setsockopt(socket, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) == 0;
   }
-  if (address.family() == AF_INET6) ok = ok && ::setsockopt(socket, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) == 0;
-  if (ok && ::bind(socket, address.get(), address.size) == 0 && ::listen(socket, static_cast<int>(backlog)) == 0) return socket;
+  if (address.family() == AF_INET6)
+    ok = ok && ::setsockopt(socket, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) == 0;
+  if (ok && ::bind(socket, address.get(), address.size) == 0 &&
+      ::listen(socket, static_cast<int>(backlog)) == 0)
+    return socket;
   auto result = failure("cannot listen on", name);
   ::close(socket);
   return result;
@@ -41,17 +45,20 @@ bool taken_by_another(const SocketAddress& address) {
   if (socket < 0) return false;
   const int on = 1;
   (void)::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  if (address.family() == AF_INET6) (void)::setsockopt(socket, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+  if (address.family() == AF_INET6)
+    (void)::setsockopt(socket, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
   const bool taken = ::bind(socket, address.get(), address.size) != 0 && errno == EADDRINUSE;
   ::close(socket);
   return taken;
 }
 
-Result<void, std::string> add_tcp(Listeners& listeners, const ListenConfig& config, const std::string& host, std::uint32_t shards) {
+Result<void, std::string> add_tcp(Listeners& listeners, const ListenConfig& config,
+                                  const std::string& host, std::uint32_t shards) {
   auto resolved = resolve_server(host, config.port);
   if (!resolved) return Failure{resolved.error()};
   for (const auto& address : *resolved) {
-    const std::string name = (host.find(':') == std::string::npos ? host : "[" + host + "]") + ":" + std::to_string(config.port);
+    const std::string name = (host.find(':') == std::string::npos ? host : "[" + host + "]") + ":" +
+                             std::to_string(config.port);
     if (taken_by_another(address)) {
       errno = EADDRINUSE;
       return failure("cannot listen on", name);
@@ -88,7 +95,8 @@ Result<void, std::string> add_unix(Listeners& listeners, const ListenConfig& con
   listeners.unix_path = path;
   listeners.names.push_back(path);
   if (struct stat state{}; ::lstat(path.c_str(), &state) == 0) listeners.unix_inode = state.st_ino;
-  if (::chmod(path.c_str(), config.unix_socket_mode.bits) != 0) return failure("cannot set the mode of", path);
+  if (::chmod(path.c_str(), config.unix_socket_mode.bits) != 0)
+    return failure("cannot set the mode of", path);
   return {};
 }
 
@@ -101,7 +109,8 @@ Result<Listeners, std::string> open_listeners(const ListenConfig& config, std::u
     if (host == "*") {
       done = add_tcp(listeners, config, "0.0.0.0", shards);
       // A machine without IPv6 still has all its addresses.
-      if (done && ::access("/proc/net/if_inet6", F_OK) == 0) done = add_tcp(listeners, config, "::", shards);
+      if (done && ::access("/proc/net/if_inet6", F_OK) == 0)
+        done = add_tcp(listeners, config, "::", shards);
     } else {
       done = add_tcp(listeners, config, host, shards);
     }
@@ -115,7 +124,7 @@ Result<Listeners, std::string> open_listeners(const ListenConfig& config, std::u
 }
 
 void remove_unix_socket(const Listeners& listeners) {
-  struct stat state {};
+  struct stat state{};
   if (listeners.unix_path.empty() || ::lstat(listeners.unix_path.c_str(), &state) != 0) return;
   if (state.st_ino == listeners.unix_inode) ::unlink(listeners.unix_path.c_str());
 }

@@ -22,13 +22,14 @@ struct ListeningSocket {
 
 struct Listeners {
   std::vector<ListeningSocket> sockets;
-  std::string unix_path;  // empty: none
-  std::uint64_t unix_inode = 0;  // of that path: a successor may have put its own there
+  std::string unix_path;           // empty: none
+  std::uint64_t unix_inode = 0;    // of that path: a successor may have put its own there
   std::vector<std::string> names;  // for the log
 };
 
 // The error says which address and why.
-[[nodiscard]] Result<Listeners, std::string> open_listeners(const ListenConfig& config, std::uint32_t shards);
+[[nodiscard]] Result<Listeners, std::string> open_listeners(const ListenConfig& config,
+                                                            std::uint32_t shards);
 void remove_unix_socket(const Listeners& listeners);
 
 }  // namespace pgring

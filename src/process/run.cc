@@ -156,7 +156,10 @@ int Pooler::serve(int signal_file) {
   if (start_shards(code)) {
     std::string names;
     for (const auto& name : listeners_.names) names += (names.empty() ? "" : " ") + name;
-    log::info("pgring is ready", {{"version", version()}, {"shards", shard_count_}, {"listen", names}, {"config", config_path_}});
+    log::info("pgring is ready", {{"version", version()},
+                                  {"shards", shard_count_},
+                                  {"listen", names},
+                                  {"config", config_path_}});
     notify_service_manager("READY=1\nSTATUS=ready, listening on " + names);
     wait(signal_file);
     notify_service_manager("STOPPING=1");
@@ -210,7 +213,8 @@ void Pooler::wait(int signal_file) {
     std::array<pollfd, 2> files{{{signal_file, POLLIN, 0}, {control_.file(), POLLIN, 0}}};
     if (::poll(files.data(), files.size(), -1) < 0 && errno != EINTR) return;
     signalfd_siginfo info{};
-    while (::read(signal_file, &info, sizeof info) == ssize_t{sizeof info}) signalled(static_cast<int>(info.ssi_signo));
+    while (::read(signal_file, &info, sizeof info) == ssize_t{sizeof info})
+      signalled(static_cast<int>(info.ssi_signo));
     control_.run();
   }
 }
@@ -219,12 +223,14 @@ void Pooler::signalled(int signal) {
   const Life life = shared_.life.load();
   switch (signal) {
     case SIGHUP:
-      if (const auto errors = reload(); !errors.empty()) log::error("reload failed, the configuration stays", {{"errors", errors}});
+      if (const auto errors = reload(); !errors.empty())
+        log::error("reload failed, the configuration stays", {{"errors", errors}});
       return;
     case SIGTERM:
       return live(life == Life::serving ? Life::draining : Life::stopping);
     case SIGINT:
-      return live(life == Life::finishing || life == Life::stopping ? Life::stopping : Life::finishing);
+      return live(life == Life::finishing || life == Life::stopping ? Life::stopping
+                                                                    : Life::finishing);
     case SIGQUIT:
       return live(Life::stopping);
     default:
@@ -235,9 +241,10 @@ void Pooler::signalled(int signal) {
 void Pooler::live(Life life) {
   if (life <= shared_.life.load()) return;
   shared_.life = life;
-  const std::string_view what = life == Life::draining    ? "draining: waiting for clients to leave"
-                                : life == Life::finishing ? "finishing: waiting for transactions to end"
-                                                          : "stopping";
+  const std::string_view what = life == Life::draining ? "draining: waiting for clients to leave"
+                                : life == Life::finishing
+                                    ? "finishing: waiting for transactions to end"
+                                    : "stopping";
   log::info("shutting down", {{"mode", what}});
   notify_service_manager("STATUS=" + std::string{what});
   for (const auto& shard : shared_.shards) {
@@ -272,6 +279,8 @@ void Pooler::report_problems() const {
 
 }  // namespace
 
-int run_pooler(Config config, std::string config_path) { return Pooler{std::move(config), std::move(config_path)}.run(); }
+int run_pooler(Config config, std::string config_path) {
+  return Pooler{std::move(config), std::move(config_path)}.run();
+}
 
 }  // namespace pgring

@@ -11,12 +11,14 @@
 
 namespace pgring {
 
-Result<std::vector<SocketAddress>, std::string> resolve_server(const std::string& host, std::uint32_t port) {
+Result<std::vector<SocketAddress>, std::string> resolve_server(const std::string& host,
+                                                               std::uint32_t port) {
   std::vector<SocketAddress> found;
   if (host.starts_with('/')) {
     const std::string path = unix_socket_path(host, port);
     sockaddr_un address{};
-    if (path.size() >= sizeof address.sun_path) return Unexpected<std::string>{"the socket path " + path + " is too long"};
+    if (path.size() >= sizeof address.sun_path)
+      return Unexpected<std::string>{"the socket path " + path + " is too long"};
     address.sun_family = AF_UNIX;
     std::memcpy(address.sun_path, path.data(), path.size());
     SocketAddress entry;
@@ -29,7 +31,8 @@ Result<std::vector<SocketAddress>, std::string> resolve_server(const std::string
   hints.ai_family = AF_UNSPEC;
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* list = nullptr;
-  if (const int error = ::getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &list); error != 0) {
+  if (const int error = ::getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &list);
+      error != 0) {
     return Unexpected<std::string>{"cannot resolve " + host + ": " + ::gai_strerror(error)};
   }
   const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owned{list, &::freeaddrinfo};

@@ -23,7 +23,8 @@ struct SocketAddress {
 };
 
 // A directory is a Unix socket's; anything else an address or a name. The error says why it has none.
-[[nodiscard]] Result<std::vector<SocketAddress>, std::string> resolve_server(const std::string& host, std::uint32_t port);
+[[nodiscard]] Result<std::vector<SocketAddress>, std::string> resolve_server(
+    const std::string& host, std::uint32_t port);
 
 // A stream socket for the address: close-on-exec, without delay on TCP. -errno when there is none.
 [[nodiscard]] int make_socket(const SocketAddress& address);
@@ -32,7 +33,8 @@ void set_client_options(int socket);  // TCP_NODELAY and keepalive on an accepte
 // A configuration with its servers' addresses; what shards hold.
 struct Runtime {
   Config config;
-  std::map<std::string, std::vector<SocketAddress>, std::less<>> addresses;  // by server name; empty: unresolved
+  std::map<std::string, std::vector<SocketAddress>, std::less<>>
+      addresses;                      // by server name; empty: unresolved
   std::vector<std::string> problems;  // names that did not resolve, for the log
 };
 

@@ -35,14 +35,18 @@ void Server::connect() {
   const auto& addresses = shard_.runtime().addresses;
   const auto found = addresses.find(pool_.settings().server);
   const auto fail = [this](std::string message) {
-    login_failed({.sqlstate = std::string{wire::sqlstate::sqlclient_unable_to_establish_sqlconnection}, .message = std::move(message)});
+    login_failed(
+        {.sqlstate = std::string{wire::sqlstate::sqlclient_unable_to_establish_sqlconnection},
+         .message = std::move(message)});
   };
   if (found == addresses.end() || found->second.empty()) {
-    return fail("the host " + pool_.settings().host + " of server " + pool_.settings().server + " did not resolve");
+    return fail("the host " + pool_.settings().host + " of server " + pool_.settings().server +
+                " did not resolve");
   }
   const SocketAddress& address = found->second.front();
   const int socket = make_socket(address);
-  if (socket < 0) return fail(std::string{"no socket for a server connection: "} + std::strerror(-socket));
+  if (socket < 0)
+    return fail(std::string{"no socket for a server connection: "} + std::strerror(-socket));
   login_ = std::make_unique<ServerLogin>();
   if (const auto limit = shard_.config().timeouts.server_connect; limit > Duration::zero()) {
     shard_.loop().timers().set(timer_, shard_.now() + limit);
@@ -64,7 +68,8 @@ void Server::received(ring::Slice slice) {
 }
 
 void Server::ended(int error) {
-  const std::string reason = error == 0 ? "server closed the connection" : std::string{"connection lost: "} + std::strerror(error);
+  const std::string reason = error == 0 ? "server closed the connection"
+                                        : std::string{"connection lost: "} + std::strerror(error);
   if (phase_ == Phase::closing) return close();
   if (phase_ != Phase::ready || own_ == Own::connect_query) {
     if (own_failed_) return login_failed(std::move(own_error_));
@@ -72,8 +77,12 @@ void Server::ended(int error) {
                          .message = "the server closed the connection during login",
                          .detail = reason});
   }
-  log::warning("server connection ended", {{"shard", shard_.index()}, {"database", pool_.key().database}, {"role", pool_.key().role},
-                                           {"backend_pid", backend_pid_}, {"reason", reason}, {"linked", client_ != nullptr}});
+  log::warning("server connection ended", {{"shard", shard_.index()},
+                                           {"database", pool_.key().database},
+                                           {"role", pool_.key().role},
+                                           {"backend_pid", backend_pid_},
+                                           {"reason", reason},
+                                           {"linked", client_ != nullptr}});
   begin_closing();
   lose_client(wire::sqlstate::connection_failure, "server closed the connection unexpectedly");
   close();
@@ -87,14 +96,16 @@ void Server::send_failed(int) {
 
 void Server::sent() {
   if (client_ == nullptr || queue_.size() >= RequestQueue::request_limit) return;
-  if (queued_bytes() < flow::low_bytes && queued_ranges() < flow::low_ranges) client_->receive_wanted(true);
+  if (queued_bytes() < flow::low_bytes && queued_ranges() < flow::low_ranges)
+    client_->receive_wanted(true);
 }
 
 void Server::timer_due() {
   if (phase_ == Phase::closing) return close();
   if (phase_ == Phase::ready && own_ != Own::connect_query) return;
-  login_failed({.sqlstate = std::string{wire::sqlstate::sqlclient_unable_to_establish_sqlconnection},
-                .message = "connecting to the server took too long (timeouts.server_connect)"});
+  login_failed(
+      {.sqlstate = std::string{wire::sqlstate::sqlclient_unable_to_establish_sqlconnection},
+       .message = "connecting to the server took too long (timeouts.server_connect)"});
 }
 
 void Server::link(Client& client) {
@@ -223,7 +234,8 @@ void Server::release() {
   used_ = shard_.now();
   const auto& settings = pool_.settings();
   // A session leaves more behind than parameters.
-  if (settings.mode == PoolMode::session && !fresh_ && !std::exchange(reset_done_, true) && !settings.reset_query.empty()) {
+  if (settings.mode == PoolMode::session && !fresh_ && !std::exchange(reset_done_, true) &&
+      !settings.reset_query.empty()) {
     // One of the operator's own may leave settings alone. What it sets itself stays if it can.
     defaults_due_ = settings.reset_query != "DISCARD ALL" && (defaults_due_ || !overrides_.empty());
     return run_own(Own::reset, settings.reset_query);
@@ -239,8 +251,11 @@ void Server::cancel_ended() {
 
 void Server::retire(std::string_view reason) {
   if (phase_ == Phase::closing) return;
-  log::info("server connection closed", {{"shard", shard_.index()}, {"database", pool_.key().database}, {"role", pool_.key().role},
-                                         {"backend_pid", backend_pid_}, {"reason", reason}});
+  log::info("server connection closed", {{"shard", shard_.index()},
+                                         {"database", pool_.key().database},
+                                         {"role", pool_.key().role},
+                                         {"backend_pid", backend_pid_},
+                                         {"reason", reason}});
   std::string message;
   wire::append_terminate(message);
   send_text(message);
@@ -252,11 +267,15 @@ void Server::retire(std::string_view reason) {
 void Server::discard(std::string_view reason) {
   if (phase_ == Phase::closing) return;
   if (own_ == Own::connect_query) {
-    return login_failed({.sqlstate = std::string{wire::sqlstate::connection_failure}, .message = std::string{reason}});
+    return login_failed({.sqlstate = std::string{wire::sqlstate::connection_failure},
+                         .message = std::string{reason}});
   }
   const bool busy = phase_ == Phase::ready && !queue_.empty();
-  log::info("server connection discarded", {{"shard", shard_.index()}, {"database", pool_.key().database},
-                                            {"role", pool_.key().role}, {"backend_pid", backend_pid_}, {"reason", reason},
+  log::info("server connection discarded", {{"shard", shard_.index()},
+                                            {"database", pool_.key().database},
+                                            {"role", pool_.key().role},
+                                            {"backend_pid", backend_pid_},
+                                            {"reason", reason},
                                             {"cancelled", busy}});
   if (client_ != nullptr) lose_client(wire::sqlstate::connection_failure, reason);
   // PostgreSQL does not read on while it works for somebody who has gone: tell it to stop.

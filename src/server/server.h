@@ -59,7 +59,9 @@ class Server final : public ring::Stream {
   // The client has been unlinked in order: the connection goes back to the pool.
   void detach();
   // A message for the client is forwarded in part.
-  [[nodiscard]] bool inside_forwarded_message() const { return forwarding_ && framer_.inside_body(); }
+  [[nodiscard]] bool inside_forwarded_message() const {
+    return forwarding_ && framer_.inside_body();
+  }
 
   // Requests on behalf of the linked client; bytes are sent by Stream::send.
   void expect(Request request) { queue_.push(request); }
@@ -87,7 +89,8 @@ class Server final : public ring::Stream {
   void stop();
 
   [[nodiscard]] bool is_idle_ready() const {
-    return phase_ == Phase::ready && client_ == nullptr && queue_.empty() && status_ == 'I' && cancels_ == 0;
+    return phase_ == Phase::ready && client_ == nullptr && queue_.empty() && status_ == 'I' &&
+           cancels_ == 0;
   }
 
   [[nodiscard]] Phase phase() const { return phase_; }
@@ -155,10 +158,10 @@ class Server final : public ring::Stream {
   bool in_relay_ = false;
   bool copying_in_ = false;
   bool sync_in_copy_ = false;  // of the present request: a Sync that the COPY may have swallowed
-  bool fatal_seen_ = false;   // an ErrorResponse that ends the connection went to the client
-  bool fresh_ = true;         // never linked
+  bool fatal_seen_ = false;    // an ErrorResponse that ends the connection went to the client
+  bool fresh_ = true;          // never linked
   bool own_failed_ = false;
-  bool reset_done_ = false;   // since the last link of a session
+  bool reset_done_ = false;    // since the last link of a session
   bool reset_seen_ = false;    // the client has RESET ALL or DISCARD ALL
   bool defaults_due_ = false;  // before the next link: take all parameters back to their defaults
   std::uint32_t cancels_ = 0;
@@ -166,7 +169,7 @@ class Server final : public ring::Stream {
   std::string partial_;  // body of an inspected message that came in pieces
   Defaults defaults_;
   Overrides overrides_;
-  Overrides replayed_;       // what a replay will have set, with the server's spelling
+  Overrides replayed_;  // what a replay will have set, with the server's spelling
   std::unique_ptr<ServerLogin> login_;
   wire::ParsedError own_error_;
   std::string_view close_reason_;  // not empty: close instead of releasing; static text

@@ -26,19 +26,25 @@ namespace backend = wire::backend;
 constexpr std::size_t login_input_max = 1024 * 1024;
 
 wire::ParsedError own_error(std::string_view sqlstate, std::string message, std::string hint) {
-  return {.severity = "FATAL", .sqlstate = std::string{sqlstate}, .message = std::move(message), .hint = std::move(hint)};
+  return {.severity = "FATAL",
+          .sqlstate = std::string{sqlstate},
+          .message = std::move(message),
+          .hint = std::move(hint)};
 }
 
 }  // namespace
 
 void Server::connected(int error) {
   if (error != 0) {
-    return login_failed(own_error(wire::sqlstate::sqlclient_unable_to_establish_sqlconnection,
-                                  "cannot connect to the server " + pool_.settings().server + ": " + std::strerror(error), {}));
+    return login_failed(own_error(
+        wire::sqlstate::sqlclient_unable_to_establish_sqlconnection,
+        "cannot connect to the server " + pool_.settings().server + ": " + std::strerror(error),
+        {}));
   }
   phase_ = Phase::logging_in;
   const auto& settings = pool_.settings();
-  const std::array<wire::NameValue, 2> parameters{{{"user", settings.role}, {"database", settings.dbname}}};
+  const std::array<wire::NameValue, 2> parameters{
+      {{"user", settings.role}, {"database", settings.dbname}}};
   std::string message;
   wire::append_startup(message, parameters);
   send_text(message);
@@ -49,7 +55,8 @@ void Server::login_received(const ring::Slice& slice) {
   auto& input = login_->input;
   input.append(reinterpret_cast<const char*>(slice.bytes().data()), slice.size());
   if (input.size() > login_input_max) {
-    return login_failed(own_error(wire::sqlstate::protocol_violation, "the server sent too much during login", {}));
+    return login_failed(
+        own_error(wire::sqlstate::protocol_violation, "the server sent too much during login", {}));
   }
   while (phase_ == Phase::logging_in) {
     wire::Framer framer;
@@ -57,10 +64,12 @@ void Server::login_received(const ring::Slice& slice) {
     std::uint32_t position = 0;
     const auto outcome = framer.next(std::as_bytes(std::span{login_->input}), position, part);
     if (outcome == wire::Framer::Outcome::malformed) {
-      return login_failed(own_error(wire::sqlstate::protocol_violation, "the server does not speak PostgreSQL's protocol", {}));
+      return login_failed(own_error(wire::sqlstate::protocol_violation,
+                                    "the server does not speak PostgreSQL's protocol", {}));
     }
     if (outcome == wire::Framer::Outcome::need_more || !part.ends) return;
-    const std::string body = login_->input.substr(wire::Framer::header_size, part.size - wire::Framer::header_size);
+    const std::string body =
+        login_->input.substr(wire::Framer::header_size, part.size - wire::Framer::header_size);
     login_->input.erase(0, part.size);
     if (!login_message(part.type, std::as_bytes(std::span{body}))) return;
   }
@@ -79,7 +88,8 @@ bool Server::login_message(char type, std::span<const std::byte> body) {
     case backend::BackendKeyData:
       if (const auto key = wire::parse_backend_key_data(body)) {
         backend_pid_ = key->pid;
-        cancel_secret_.assign(reinterpret_cast<const char*>(key->secret.data()), key->secret.size());
+        cancel_secret_.assign(reinterpret_cast<const char*>(key->secret.data()),
+                              key->secret.size());
       }
       return true;
     case backend::NegotiateProtocolVersion:
@@ -88,7 +98,8 @@ bool Server::login_message(char type, std::span<const std::byte> body) {
     case backend::ErrorResponse: {
       auto error = wire::parse_error_response(body);
       login_failed(error ? std::move(*error)
-                         : own_error(wire::sqlstate::protocol_violation, "the server refused the login unreadably", {}));
+                         : own_error(wire::sqlstate::protocol_violation,
+                                     "the server refused the login unreadably", {}));
       return false;
     }
     case backend::ReadyForQuery:
@@ -101,8 +112,9 @@ bool Server::login_message(char type, std::span<const std::byte> body) {
     default:
       break;
   }
-  login_failed(own_error(wire::sqlstate::protocol_violation,
-                         std::string{"unexpected message '"} + type + "' from the server during login", {}));
+  login_failed(
+      own_error(wire::sqlstate::protocol_violation,
+                std::string{"unexpected message '"} + type + "' from the server during login", {}));
   return false;
 }
 
@@ -121,7 +133,8 @@ void Server::serve_from_now() {
 bool Server::authenticate(std::span<const std::byte> body) {
   const auto request = wire::parse_authentication(body);
   if (!request) {
-    login_failed(own_error(wire::sqlstate::protocol_violation, "malformed authentication request from the server", {}));
+    login_failed(own_error(wire::sqlstate::protocol_violation,
+                           "malformed authentication request from the server", {}));
     return false;
   }
   switch (request->kind) {
@@ -145,17 +158,18 @@ bool Server::authenticate(std::span<const std::byte> body) {
     case wire::AuthenticationKind::unknown:
       break;
   }
-  login_failed(own_error(wire::sqlstate::feature_not_supported,
-                         "the server asks for an authentication method pgring does not have (request " +
-                             std::to_string(request->number) + ")",
-                         "Let pg_hba.conf ask for scram-sha-256, md5 or trust for connections from pgring."));
+  login_failed(own_error(
+      wire::sqlstate::feature_not_supported,
+      "the server asks for an authentication method pgring does not have (request " +
+          std::to_string(request->number) + ")",
+      "Let pg_hba.conf ask for scram-sha-256, md5 or trust for connections from pgring."));
   return false;
 }
 
 bool Server::no_password(std::string_view method) {
   login_failed(own_error(wire::sqlstate::invalid_authorization_specification,
-                         "no secret is stored with which role \"" + pool_.settings().role + "\" could log in to the server (" +
-                             std::string{method} + ")",
+                         "no secret is stored with which role \"" + pool_.settings().role +
+                             "\" could log in to the server (" + std::string{method} + ")",
                          "Store its password in auth.file or in role.NAME.password."));
   return false;
 }
@@ -170,7 +184,8 @@ bool Server::answer_password(std::optional<std::span<const std::byte, 4>> salt) 
   } else {
     std::optional<std::string> hashed;
     if (plain) hashed = wire::md5_secret(secret->text.reveal(), pool_.settings().role);
-    if (secret != nullptr && secret->kind == SecretKind::md5) hashed = std::string{secret->text.reveal()};
+    if (secret != nullptr && secret->kind == SecretKind::md5)
+      hashed = std::string{secret->text.reveal()};
     if (!hashed) return no_password("md5");
     answer = wire::md5_response(*hashed, *salt);
   }
@@ -185,7 +200,8 @@ bool Server::answer_sasl(const wire::Authentication& request) {
   std::string message;
   if (request.kind == wire::AuthenticationKind::SASL) {
     if (!request.offers(wire::scram_mechanism) || login_->scram != nullptr) {
-      login_failed(own_error(wire::sqlstate::feature_not_supported, "the server offers no SASL mechanism pgring has", {}));
+      login_failed(own_error(wire::sqlstate::feature_not_supported,
+                             "the server offers no SASL mechanism pgring has", {}));
       return false;
     }
     auto nonce = wire::make_scram_nonce();
@@ -197,18 +213,22 @@ bool Server::answer_sasl(const wire::Authentication& request) {
     } else {
       return no_password("scram-sha-256");
     }
-    wire::append_sasl_initial_response(message, wire::scram_mechanism, login_->scram->first_message());
+    wire::append_sasl_initial_response(message, wire::scram_mechanism,
+                                       login_->scram->first_message());
     send_text(message);
     return true;
   }
   if (login_->scram == nullptr) {
-    login_failed(own_error(wire::sqlstate::protocol_violation, "SASL message from the server out of order", {}));
+    login_failed(own_error(wire::sqlstate::protocol_violation,
+                           "SASL message from the server out of order", {}));
     return false;
   }
   const bool last = request.kind == wire::AuthenticationKind::SASLFinal;
-  const auto reply = last ? login_->scram->receive_final(request.data) : login_->scram->receive_first(request.data);
+  const auto reply = last ? login_->scram->receive_final(request.data)
+                          : login_->scram->receive_first(request.data);
   if (reply.error) {
-    login_failed(own_error(reply.error->sqlstate, "SCRAM with the server failed: " + std::string{reply.error->message},
+    login_failed(own_error(reply.error->sqlstate,
+                           "SCRAM with the server failed: " + std::string{reply.error->message},
                            std::string{reply.error->detail}));
     return false;
   }
@@ -224,7 +244,9 @@ void Server::login_finished() {
   login_.reset();
   fresh_ = true;
   used_ = shard_.now();
-  log::info("server connection opened", {{"shard", shard_.index()}, {"database", pool_.key().database}, {"role", pool_.key().role},
+  log::info("server connection opened", {{"shard", shard_.index()},
+                                         {"database", pool_.key().database},
+                                         {"role", pool_.key().role},
                                          {"backend_pid", backend_pid_}});
   pool_.login_succeeded();
 }
@@ -232,8 +254,12 @@ void Server::login_finished() {
 void Server::login_failed(wire::ParsedError error) {
   if (error.message.empty()) error.message = "the server refused the login without saying why";
   if (error.sqlstate.empty()) error.sqlstate = wire::sqlstate::connection_failure;
-  log::warning("server login failed", {{"shard", shard_.index()}, {"database", pool_.key().database}, {"role", pool_.key().role},
-                                       {"sqlstate", error.sqlstate}, {"message", error.message}, {"detail", error.detail}});
+  log::warning("server login failed", {{"shard", shard_.index()},
+                                       {"database", pool_.key().database},
+                                       {"role", pool_.key().role},
+                                       {"sqlstate", error.sqlstate},
+                                       {"message", error.message},
+                                       {"detail", error.detail}});
   // A connect_query that takes too long is told to stop.
   if (phase_ == Phase::ready && !queue_.empty()) shard_.start_cancel(*this, std::nullopt);
   begin_closing();

@@ -56,11 +56,14 @@ Kind kind_of(char type) {
 
 // Notices and notifications are passed on unseen.
 bool is_inspected(char type) {
-  return type == backend::ErrorResponse || type == backend::ParameterStatus || kind_of(type) == Kind::inspected_reply;
+  return type == backend::ErrorResponse || type == backend::ParameterStatus ||
+         kind_of(type) == Kind::inspected_reply;
 }
 
 // What comes up to here is sent on before it is acted upon, which may be the end for the client.
-bool ends_forwarding(char type) { return type == backend::ReadyForQuery || type == backend::CopyInResponse; }
+bool ends_forwarding(char type) {
+  return type == backend::ReadyForQuery || type == backend::CopyInResponse;
+}
 
 }  // namespace
 
@@ -74,7 +77,8 @@ void Server::relay(ring::Slice slice) {
     detach_client();
     return release();
   }
-  if (client_ != nullptr && (client_->queued_bytes() > flow::high_bytes || client_->queued_ranges() > flow::high_ranges)) {
+  if (client_ != nullptr && (client_->queued_bytes() > flow::high_bytes ||
+                             client_->queued_ranges() > flow::high_ranges)) {
     receive_wanted(false);
   }
 }
@@ -107,7 +111,8 @@ bool Server::relay_chunk(const ring::Slice& slice) {
         if (before) forward_run(part.offset);
         run = part.offset;
       }
-      if (forwarding_ && part.carried > 0) client_->send(ring::Slice::copy_of(framer_.carried(part)));
+      if (forwarding_ && part.carried > 0)
+        client_->send(ring::Slice::copy_of(framer_.carried(part)));
     }
     if (!forwarding_) run = position;
     if (!inspecting_) continue;
@@ -120,7 +125,8 @@ bool Server::relay_chunk(const ring::Slice& slice) {
     }
     if (part.begins) partial_.clear();
     if (partial_.size() < inspected_max) {
-      partial_.append(reinterpret_cast<const char*>(body.data()), std::min(body.size(), inspected_max - partial_.size()));
+      partial_.append(reinterpret_cast<const char*>(body.data()),
+                      std::min(body.size(), inspected_max - partial_.size()));
     }
     if (!part.ends) continue;
     if (ends_forwarding(part.type)) forward_run(position);
@@ -174,7 +180,8 @@ bool Server::end_message(char type, std::span<const std::byte> body) {
       }
       if (before - queue_.size() > (copying_in_ ? 0U : 1U)) sync_in_copy_ = true;
       // Nothing more of it will be forwarded, so that the COPY would never end.
-      if (copying_in_ && client_ != nullptr && client_->say_last_words()) return is_open() && phase_ == Phase::ready;
+      if (copying_in_ && client_ != nullptr && client_->say_last_words())
+        return is_open() && phase_ == Phase::ready;
       return true;
     }
     case backend::ErrorResponse: {
@@ -219,9 +226,11 @@ bool Server::ready_for_query(std::span<const std::byte> body) {
   auto& stats = pool_.stats();
   const auto now = shard_.now();
   const auto elapsed = [now](ring::Instant since) {
-    return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(now - since).count());
+    return static_cast<std::uint64_t>(
+        std::chrono::duration_cast<std::chrono::microseconds>(now - since).count());
   };
-  if (client_ == nullptr) return true;  // it left while its replay ran, which is over with the next reply
+  if (client_ == nullptr)
+    return true;  // it left while its replay ran, which is over with the next reply
   if (reset_seen_) {
     reset_seen_ = false;
     client_->parameters_reset();
@@ -233,7 +242,8 @@ bool Server::ready_for_query(std::span<const std::byte> body) {
   } else if (pool_.settings().mode == PoolMode::statement) {
     Client& client = *client_;
     detach_client();
-    client.fatal(wire::sqlstate::feature_not_supported, "transaction blocks are not allowed in statement pooling mode", {},
+    client.fatal(wire::sqlstate::feature_not_supported,
+                 "transaction blocks are not allowed in statement pooling mode", {},
                  "Set the database's pool_mode to \"transaction\".");
     discard("transaction in statement pooling mode");
     return false;
@@ -257,7 +267,8 @@ void Server::parameter_status(std::span<const std::byte> body) {
   if (!parameter) return;
   // A change no text of this transaction explains is the server's default, changed for everybody (a reload).
   const bool ours = own_ == Own::replay || own_ == Own::none;
-  const bool explained = client_ != nullptr && ours && (own_ == Own::replay || client_->may_have_set());
+  const bool explained =
+      client_ != nullptr && ours && (own_ == Own::replay || client_->may_have_set());
   if (!explained || is_server_decided(parameter->name)) {
     auto changed = defaults_ == nullptr ? ParameterList{} : *defaults_;
     put_parameter(changed, parameter->name, parameter->value);
@@ -282,14 +293,17 @@ void Server::command_complete(std::span<const std::byte> body) {
   // RESET x has the same tag as RESET ALL. What is certain: parameters may have gone back to their defaults
   // that nobody reports, so the connection is taken back to them before anybody else gets it.
   defaults_due_ = true;
-  if (client_ != nullptr && (*tag == "DISCARD ALL" || client_->may_have_reset_all())) reset_seen_ = true;
+  if (client_ != nullptr && (*tag == "DISCARD ALL" || client_->may_have_reset_all()))
+    reset_seen_ = true;
 }
 
 void Server::isolation_fault(std::string_view what) {
   ++pool_.stats().isolation_faults;
-  log::error("isolation fault: server connection closed",
-             {{"shard", shard_.index()}, {"database", pool_.key().database}, {"role", pool_.key().role},
-              {"backend_pid", backend_pid_}, {"what", what}});
+  log::error("isolation fault: server connection closed", {{"shard", shard_.index()},
+                                                           {"database", pool_.key().database},
+                                                           {"role", pool_.key().role},
+                                                           {"backend_pid", backend_pid_},
+                                                           {"what", what}});
   lose_client(wire::sqlstate::protocol_violation, "unexpected message from the server");
   discard("unexpected message");
 }

@@ -9,7 +9,8 @@ namespace pgring {
 
 CancelConnection::CancelConnection(Shard& shard, Server& server, std::optional<CancelOrigin> origin)
     : Stream{shard.loop(), stream_role::cancel}, shard_{shard}, server_{&server}, origin_{origin} {
-  wire::append_cancel_request(request_, server.backend_pid(), std::as_bytes(std::span{server.cancel_secret()}));
+  wire::append_cancel_request(request_, server.backend_pid(),
+                              std::as_bytes(std::span{server.cancel_secret()}));
   timer_.owner = this;
   timer_.kind = timer_kind::cancel;
 }

@@ -33,8 +33,12 @@ namespace cancel_key {
 inline constexpr std::uint32_t slot_bits = 22;
 inline constexpr std::uint32_t slots_max = 1U << slot_bits;
 inline constexpr std::uint32_t marker = 1U << 30;
-[[nodiscard]] constexpr std::uint32_t pid(std::uint32_t shard, std::uint32_t slot) { return marker | shard << slot_bits | slot; }
-[[nodiscard]] constexpr std::uint32_t shard(std::uint32_t pid) { return (pid & ~marker) >> slot_bits; }
+[[nodiscard]] constexpr std::uint32_t pid(std::uint32_t shard, std::uint32_t slot) {
+  return marker | shard << slot_bits | slot;
+}
+[[nodiscard]] constexpr std::uint32_t shard(std::uint32_t pid) {
+  return (pid & ~marker) >> slot_bits;
+}
 [[nodiscard]] constexpr std::uint32_t slot(std::uint32_t pid) { return pid & (slots_max - 1); }
 }  // namespace cancel_key
 

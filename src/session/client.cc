@@ -81,7 +81,8 @@ void Client::sent() {
     if (login_->move_due) login_received({});
     return;
   }
-  if (server_ != nullptr && queued_bytes() < flow::low_bytes && queued_ranges() < flow::low_ranges) {
+  if (server_ != nullptr && queued_bytes() < flow::low_bytes &&
+      queued_ranges() < flow::low_ranges) {
     server_->receive_wanted(true);
   }
 }
@@ -132,28 +133,36 @@ void Client::hold(ring::Slice slice) {
   // is held moves to memory of its own.
   const auto& group = shard_.loop().group(buffer_group::client);
   const bool scarce = group.population() > group.count_max() / 4;
-  held_.push_back(scarce && slice.holds_buffer() ? ring::Slice::copy_of(slice.bytes()) : std::move(slice));
+  held_.push_back(scarce && slice.holds_buffer() ? ring::Slice::copy_of(slice.bytes())
+                                                 : std::move(slice));
   std::size_t bytes = 0;
   for (const auto& kept : held_) bytes += kept.size();
   if (bytes > flow::client_credit) receive_wanted(false);
 }
 
 void Client::server_refused(const wire::ParsedError& error) {
-  fatal({.severity = "FATAL", .sqlstate = error.sqlstate, .message = error.message, .detail = error.detail, .hint = error.hint});
+  fatal({.severity = "FATAL",
+         .sqlstate = error.sqlstate,
+         .message = error.message,
+         .detail = error.detail,
+         .hint = error.hint});
 }
 
 void Client::server_lost(std::string_view sqlstate, std::string_view message, bool readable) {
   server_ = nullptr;
   usable_ = false;
   if (readable && !message.empty()) {
-    return fatal(sqlstate, message, "The connection to PostgreSQL was lost; the outcome of what was running is unknown.");
+    return fatal(
+        sqlstate, message,
+        "The connection to PostgreSQL was lost; the outcome of what was running is unknown.");
   }
   log_disconnect(message.empty() ? "server ended the session" : message);
   end(readable);
 }
 
 void Client::wait_expired(std::string_view detail) {
-  fatal(wire::sqlstate::too_many_connections, "timed out waiting for a server connection (timeouts.query_wait)", detail,
+  fatal(wire::sqlstate::too_many_connections,
+        "timed out waiting for a server connection (timeouts.query_wait)", detail,
         "Raise the pool's pool_size, shorten transactions, or raise timeouts.query_wait.");
 }
 
@@ -161,8 +170,11 @@ void Client::notify_waiting() {
   waiting_noticed_ = true;
   if (phase_ != Phase::waiting) return;
   std::string notice;
-  wire::append_notice_response(notice, {.severity = "NOTICE", .sqlstate = wire::sqlstate::successful_completion,
-                                        .message = "waiting for a free server connection", .detail = {}, .hint = {}});
+  wire::append_notice_response(notice, {.severity = "NOTICE",
+                                        .sqlstate = wire::sqlstate::successful_completion,
+                                        .message = "waiting for a free server connection",
+                                        .detail = {},
+                                        .hint = {}});
   send_text(notice);
 }
 
@@ -190,7 +202,9 @@ void Client::defaults_are(const Defaults& defaults) {
   if (defaults_ != nullptr) {
     for (const auto& [name, value] : *defaults) {
       const auto* told = find_parameter(*defaults_, name);
-      if (find_parameter(overrides_.list(), name) != nullptr || (told != nullptr && told->value == value)) continue;
+      if (find_parameter(overrides_.list(), name) != nullptr ||
+          (told != nullptr && told->value == value))
+        continue;
       wire::append_parameter_status(messages, name, value);
     }
   }
@@ -229,8 +243,13 @@ void Client::send_text(std::string_view messages) {
   if (!messages.empty()) send(ring::Slice::copy_of(messages));
 }
 
-void Client::fatal(std::string_view sqlstate, std::string_view message, std::string_view detail, std::string_view hint) {
-  fatal({.severity = "FATAL", .sqlstate = sqlstate, .message = message, .detail = detail, .hint = hint});
+void Client::fatal(std::string_view sqlstate, std::string_view message, std::string_view detail,
+                   std::string_view hint) {
+  fatal({.severity = "FATAL",
+         .sqlstate = sqlstate,
+         .message = message,
+         .detail = detail,
+         .hint = hint});
 }
 
 void Client::fatal(const wire::ErrorFields& fields) {
@@ -241,8 +260,11 @@ void Client::fatal(const wire::ErrorFields& fields) {
   // Names and texts of its own come back to it: drivers cannot decode what is not UTF-8.
   const std::string text = readable_utf8(fields.message);
   const std::string detail = readable_utf8(fields.detail);
-  wire::append_error_response(message, {.severity = fields.severity, .sqlstate = fields.sqlstate, .message = text,
-                                        .detail = detail, .hint = fields.hint});
+  wire::append_error_response(message, {.severity = fields.severity,
+                                        .sqlstate = fields.sqlstate,
+                                        .message = text,
+                                        .detail = detail,
+                                        .hint = fields.hint});
   log_disconnect(text);
   leave_server();
   if (readable) send_text(message);
@@ -302,8 +324,10 @@ void Client::leave_server() {
 void Client::close_when_idle() {
   close_when_idle_ = true;
   // A session between two transactions is idle although it is linked.
-  const bool between = phase_ == Phase::linked && server_->queue().empty() && server_->transaction_status() == 'I' && between_messages();
-  const bool busy = (phase_ == Phase::linked && !between) || phase_ == Phase::cancelling || phase_ == Phase::console;
+  const bool between = phase_ == Phase::linked && server_->queue().empty() &&
+                       server_->transaction_status() == 'I' && between_messages();
+  const bool busy = (phase_ == Phase::linked && !between) || phase_ == Phase::cancelling ||
+                    phase_ == Phase::console;
   if (!busy) fatal(wire::sqlstate::admin_shutdown, "pgring is shutting down");
 }
 
@@ -311,14 +335,24 @@ void Client::log_disconnect(std::string_view reason) const {
   if (!shard_.config().log.disconnections || !logged_in_) {
     // A connection that said nothing (a health check's) is not worth a line.
     if (login_ != nullptr && (phase_ != Phase::startup || !login_->input.empty())) {
-      log::info("login failed", {{"shard", shard_.index()}, {"conn", id_}, {"address", peer_.text()}, {"database", database_},
-                                 {"user", user_}, {"reason", reason}});
+      log::info("login failed", {{"shard", shard_.index()},
+                                 {"conn", id_},
+                                 {"address", peer_.text()},
+                                 {"database", database_},
+                                 {"user", user_},
+                                 {"reason", reason}});
     }
     return;
   }
-  const auto age = std::chrono::duration_cast<std::chrono::seconds>(shard_.now() - connected_).count();
-  log::info("client disconnected", {{"shard", shard_.index()}, {"conn", id_}, {"address", peer_.text()}, {"database", database_},
-                                    {"user", user_}, {"reason", reason}, {"age_s", age}});
+  const auto age =
+      std::chrono::duration_cast<std::chrono::seconds>(shard_.now() - connected_).count();
+  log::info("client disconnected", {{"shard", shard_.index()},
+                                    {"conn", id_},
+                                    {"address", peer_.text()},
+                                    {"database", database_},
+                                    {"user", user_},
+                                    {"reason", reason},
+                                    {"age_s", age}});
 }
 
 bool Client::over_limit(ring::Instant since, ring::Duration limit, ring::Instant& earliest) const {
@@ -333,8 +367,9 @@ void Client::arm_timer() {
   // One lazy timer: set when a limit may come to apply, looked at when it is due.
   const auto& limits = shard_.config().timeouts;
   ring::Duration shortest = ring::Duration::max();
-  for (const ring::Duration limit : {ring::Duration{limits.query}, ring::Duration{limits.transaction},
-                                     ring::Duration{limits.idle_transaction}, ring::Duration{limits.client_idle}}) {
+  for (const ring::Duration limit :
+       {ring::Duration{limits.query}, ring::Duration{limits.transaction},
+        ring::Duration{limits.idle_transaction}, ring::Duration{limits.client_idle}}) {
     if (limit > ring::Duration{0}) shortest = std::min(shortest, limit);
   }
   if (shortest == ring::Duration::max()) return;
@@ -353,17 +388,20 @@ void Client::timer_due() {
       return fatal(wire::sqlstate::query_canceled, "login took too long (timeouts.client_login)");
     case Phase::idle:
       if (over_limit(requested_, limits.client_idle, earliest)) {
-        return fatal(wire::sqlstate::idle_session_timeout, "terminating connection due to idle client (timeouts.client_idle)");
+        return fatal(wire::sqlstate::idle_session_timeout,
+                     "terminating connection due to idle client (timeouts.client_idle)");
       }
       break;
     case Phase::linked: {
       const bool running = !server_->queue().empty();
       if (running && over_limit(requested_, limits.query, earliest)) {
-        return fatal(wire::sqlstate::query_canceled, "terminating connection due to query timeout (timeouts.query)");
+        return fatal(wire::sqlstate::query_canceled,
+                     "terminating connection due to query timeout (timeouts.query)");
       }
       const bool open = server_->transaction_status() != 'I';
       if (open && over_limit(transaction_, limits.transaction, earliest)) {
-        return fatal(wire::sqlstate::transaction_timeout, "terminating connection due to transaction timeout (timeouts.transaction)");
+        return fatal(wire::sqlstate::transaction_timeout,
+                     "terminating connection due to transaction timeout (timeouts.transaction)");
       }
       if (open && !running && over_limit(requested_, limits.idle_transaction, earliest)) {
         return fatal(wire::sqlstate::idle_in_transaction_session_timeout,

@@ -38,9 +38,9 @@ class Client final : public ring::Stream {
     authenticating,  // a password message is awaited
     login_waiting,   // authenticated; waits for a server connection that tells or checks parameters
     idle,
-    waiting,   // for a server connection
-    linked,    // has one
-    console,   // talks to pgring itself
+    waiting,     // for a server connection
+    linked,      // has one
+    console,     // talks to pgring itself
     cancelling,  // carried a CancelRequest that is on its way
     closing,
   };
@@ -64,7 +64,7 @@ class Client final : public ring::Stream {
   void wait_begun();
   void server_usable();  // the link is ready for this client's messages
   void answered(ring::Instant now) { requested_ = now; }  // nothing is outstanding any more
-  void unlink();         // the server connection is free of this client
+  void unlink();  // the server connection is free of this client
   void server_refused(const wire::ParsedError& error);  // no server connection can be had
   // Its server connection has ended. No message: the server's own last words were passed on. Not readable:
   // in the middle of a message to this client.
@@ -82,7 +82,8 @@ class Client final : public ring::Stream {
   [[nodiscard]] bool closes_when_idle() const { return close_when_idle_; }
 
   // A last word, then the end.
-  void fatal(std::string_view sqlstate, std::string_view message, std::string_view detail = {}, std::string_view hint = {});
+  void fatal(std::string_view sqlstate, std::string_view message, std::string_view detail = {},
+             std::string_view hint = {});
   void fatal(const wire::ErrorFields& fields);
   // The same, but what was asked before is answered first, as PostgreSQL would. No sqlstate: goodbye without
   // an error.
@@ -116,7 +117,9 @@ class Client final : public ring::Stream {
   [[nodiscard]] std::uint64_t id() const { return id_; }
   [[nodiscard]] std::string_view state_name() const;
   [[nodiscard]] Shard& shard() const { return shard_; }
-  [[nodiscard]] bool waits() const { return phase_ == Phase::waiting || phase_ == Phase::login_waiting; }
+  [[nodiscard]] bool waits() const {
+    return phase_ == Phase::waiting || phase_ == Phase::login_waiting;
+  }
   [[nodiscard]] bool waiting_noticed() const { return waiting_noticed_; }
 
   ListHook<Client> waiting_hook;  // in its pool's waiters
@@ -143,7 +146,8 @@ class Client final : public ring::Stream {
   // client_relay.cc
   enum class Verdict : std::uint8_t { forward, drop, hold, stop };
   void relay(ring::Slice slice);
-  [[nodiscard]] Verdict begin_message(const wire::Framer::Part& part, std::span<const std::byte> chunk);
+  [[nodiscard]] Verdict begin_message(const wire::Framer::Part& part,
+                                      std::span<const std::byte> chunk);
   [[nodiscard]] Verdict begin_unlinked(const wire::Framer::Part& part);
   void gather(ring::Slice slice);
   [[nodiscard]] bool note_text(const wire::Framer::Part& part, std::span<const std::byte> chunk);
@@ -156,7 +160,8 @@ class Client final : public ring::Stream {
   void leave_server();
   void end(bool after_last_words);
   void arm_timer();
-  [[nodiscard]] bool over_limit(ring::Instant since, ring::Duration limit, ring::Instant& earliest) const;
+  [[nodiscard]] bool over_limit(ring::Instant since, ring::Duration limit,
+                                ring::Instant& earliest) const;
   void log_disconnect(std::string_view reason) const;
 
   Shard& shard_;
@@ -166,31 +171,32 @@ class Client final : public ring::Stream {
   Pool* pool_ = nullptr;
   wire::Framer framer_;
   Phase phase_ = Phase::startup;
-  bool group_open_ = false;     // messages of the extended protocol without their Sync yet
-  bool gathered_ = false;       // the first held message is complete
-  bool forwarding_ = false;     // the message under way goes to the server (else it is dropped)
-  bool may_have_set_ = false;   // a text of this link may have changed settings
+  bool group_open_ = false;    // messages of the extended protocol without their Sync yet
+  bool gathered_ = false;      // the first held message is complete
+  bool forwarding_ = false;    // the message under way goes to the server (else it is dropped)
+  bool may_have_set_ = false;  // a text of this link may have changed settings
   bool may_have_reset_all_ = false;  // likewise RESET ALL
-  bool usable_ = false;         // linked and not waiting for a replay
+  bool usable_ = false;              // linked and not waiting for a replay
   bool close_when_idle_ = false;
   bool waiting_noticed_ = false;
-  bool counted_ = false;        // in the process-wide number of clients
+  bool counted_ = false;  // in the process-wide number of clients
   bool logged_in_ = false;
 
   std::vector<ring::Slice> held_;  // received while waiting, or a message that is not complete yet
   std::uint64_t gathering_ = 0;    // bytes that message lacks
   std::unique_ptr<std::pair<std::string, std::string>> last_words_;  // SQLSTATE and message
-  Defaults defaults_;              // as the client was told
+  Defaults defaults_;                                                // as the client was told
   Overrides overrides_;
-  Overrides startup_overrides_;    // what RESET ALL goes back to
+  Overrides startup_overrides_;  // what RESET ALL goes back to
   std::unique_ptr<ClientLogin> login_;
   std::unique_ptr<ConsoleSession> console_;
   std::string user_;
   std::string database_;
   ring::Timer timer_;
   ring::Instant connected_{};
-  ring::Instant requested_{};      // when it began to wait, its last request, or the end of the last answer
-  ring::Instant transaction_{};    // when the present transaction began
+  ring::Instant
+      requested_{};  // when it began to wait, its last request, or the end of the last answer
+  ring::Instant transaction_{};  // when the present transaction began
   PeerAddress peer_;
   std::uint32_t cancel_pid_ = 0;
   std::uint32_t cancel_secret_ = 0;

@@ -32,7 +32,9 @@ std::string_view as_text(std::span<const std::byte> bytes) {
 
 std::string quoted(std::string_view name) { return "\"" + std::string{name} + "\""; }
 
-bool contains(const std::vector<std::string>& names, std::string_view name) { return std::ranges::find(names, name) != names.end(); }
+bool contains(const std::vector<std::string>& names, std::string_view name) {
+  return std::ranges::find(names, name) != names.end();
+}
 
 }  // namespace
 
@@ -47,17 +49,20 @@ void Client::login_received(const ring::Slice& slice) {
   ClientLogin& login = *login_;
   login.input += as_text(slice.bytes());
   if (login.input.size() > login_input_max) {
-    return fatal(wire::sqlstate::protocol_violation, "too much was sent before the login was complete");
+    return fatal(wire::sqlstate::protocol_violation,
+                 "too much was sent before the login was complete");
   }
   while (is_open() && phase_ == Phase::startup && login_ != nullptr) {
     const auto scan = wire::scan_startup(std::as_bytes(std::span{login.input}));
     if (scan.kind == wire::StartupScanKind::need_more) return;
-    if (scan.kind == wire::StartupScanKind::malformed) return fatal(wire::sqlstate::protocol_violation, scan.reason);
+    if (scan.kind == wire::StartupScanKind::malformed)
+      return fatal(wire::sqlstate::protocol_violation, scan.reason);
     // A copy: handing the client over destroys the login.
     const std::string packet = login.input.substr(0, scan.size);
     if (!startup_packet(packet)) return;
   }
-  while (is_open() && phase_ == Phase::authenticating && login.input.size() >= wire::Framer::header_size) {
+  while (is_open() && phase_ == Phase::authenticating &&
+         login.input.size() >= wire::Framer::header_size) {
     wire::Framer framer;
     wire::Framer::Part part;
     std::uint32_t position = 0;
@@ -65,13 +70,16 @@ void Client::login_received(const ring::Slice& slice) {
     const auto outcome = framer.next(input, position, part);
     if (part.type != wire::frontend::Password) {
       return fatal(wire::sqlstate::protocol_violation,
-                   "expected password response, got message type " + std::to_string(static_cast<unsigned char>(part.type)));
+                   "expected password response, got message type " +
+                       std::to_string(static_cast<unsigned char>(part.type)));
     }
-    if (outcome == wire::Framer::Outcome::malformed || part.size - 1 > wire::max_frontend_message_length(part.type)) {
+    if (outcome == wire::Framer::Outcome::malformed ||
+        part.size - 1 > wire::max_frontend_message_length(part.type)) {
       return fatal(wire::sqlstate::protocol_violation, "invalid password packet size");
     }
     if (!part.ends) return;
-    const std::string body = login.input.substr(wire::Framer::header_size, part.size - wire::Framer::header_size);
+    const std::string body =
+        login.input.substr(wire::Framer::header_size, part.size - wire::Framer::header_size);
     login.input.erase(0, part.size);
     if (!password_message(std::as_bytes(std::span{body}))) return;
   }
@@ -84,10 +92,12 @@ bool Client::startup_packet(std::string_view packet) {
   switch (startup.kind) {
     case wire::StartupKind::SSLRequest:
     case wire::StartupKind::GSSENCRequest: {
-      bool& asked = startup.kind == wire::StartupKind::SSLRequest ? login.encryption_asked : login.gss_asked;
+      bool& asked =
+          startup.kind == wire::StartupKind::SSLRequest ? login.encryption_asked : login.gss_asked;
       // What follows unasked could be taken for encrypted later (CVE-2021-3935).
       if (asked || login.input.size() > packet.size()) {
-        fatal(wire::sqlstate::protocol_violation, "received unencrypted data after an encryption request");
+        fatal(wire::sqlstate::protocol_violation,
+              "received unencrypted data after an encryption request");
         return false;
       }
       asked = true;
@@ -98,8 +108,10 @@ bool Client::startup_packet(std::string_view packet) {
     case wire::StartupKind::CancelRequest: {
       phase_ = Phase::cancelling;
       std::uint32_t secret = 0;
-      for (const std::byte byte : startup.cancel.secret.first(4)) secret = secret << 8 | std::to_integer<std::uint32_t>(byte);
-      const bool ours = startup.cancel.secret.size() == 4 && (startup.cancel.pid & cancel_key::marker) != 0;
+      for (const std::byte byte : startup.cancel.secret.first(4))
+        secret = secret << 8 | std::to_integer<std::uint32_t>(byte);
+      const bool ours =
+          startup.cancel.secret.size() == 4 && (startup.cancel.pid & cancel_key::marker) != 0;
       const std::uint32_t shard = cancel_key::shard(startup.cancel.pid);
       if (!ours || shard >= shard_.shared().shards.size()) {
         close();
@@ -126,19 +138,23 @@ bool Client::startup_message(const wire::StartupMessage& message, std::string_vi
   const Config& config = shard_.config();
   user_ = message.user();
   database_ = message.database();
-  if (shard_.shared().life.load(std::memory_order_relaxed) != Life::serving && !is_console_database(database_)) {
+  if (shard_.shared().life.load(std::memory_order_relaxed) != Life::serving &&
+      !is_console_database(database_)) {
     fatal(wire::sqlstate::cannot_connect_now, "pgring is shutting down");
     return false;
   }
-  if (const auto replication = message.find("replication"); replication && *replication != "false" && *replication != "off" &&
-                                                            *replication != "no" && *replication != "0") {
-    fatal(wire::sqlstate::feature_not_supported, "replication connections are not supported by pgring", {},
+  if (const auto replication = message.find("replication");
+      replication && *replication != "false" && *replication != "off" && *replication != "no" &&
+      *replication != "0") {
+    fatal(wire::sqlstate::feature_not_supported,
+          "replication connections are not supported by pgring", {},
           "Connect to PostgreSQL directly for replication.");
     return false;
   }
   login.is_console = is_console_database(database_);
   const DatabaseConfig* database = login.is_console ? nullptr : find_database(config, database_);
-  login.known = login.is_console ? contains(config.console.admins, user_) || contains(config.console.viewers, user_)
+  login.known = login.is_console ? contains(config.console.admins, user_) ||
+                                       contains(config.console.viewers, user_)
                                  : database != nullptr;
   if (database != nullptr) {
     login.key = {database_, database->user.empty() ? user_ : database->user};
@@ -165,8 +181,10 @@ bool Client::startup_message(const wire::StartupMessage& message, std::string_vi
               "The limit is listen.max_clients = " + std::to_string(limits.all) + ".");
         return false;
       case ClientLimits::Reached::database:
-        fatal(wire::sqlstate::too_many_connections, "too many clients for database " + quoted(database_),
-              "The limit is the database's max_clients = " + std::to_string(*limits.database) + ".");
+        fatal(
+            wire::sqlstate::too_many_connections,
+            "too many clients for database " + quoted(database_),
+            "The limit is the database's max_clients = " + std::to_string(*limits.database) + ".");
         return false;
       case ClientLimits::Reached::role:
         fatal(wire::sqlstate::too_many_connections, "too many clients for role " + quoted(user_),
@@ -185,7 +203,8 @@ bool Client::move_home() {
   ClientLogin& login = *login_;
   const Config& config = shard_.config();
   const DatabaseConfig* database = find_database(config, database_);
-  PoolHome& home = shard_.shared().placement.home(login.key, effective_pool_size(config, *database, login.key.role));
+  PoolHome& home = shard_.shared().placement.home(
+      login.key, effective_pool_size(config, *database, login.key.role));
   login.home = &home;
   login.part = Placement::least_loaded(home);
   for (std::uint32_t part = 0; part < home.parts(); ++part) {
@@ -230,10 +249,12 @@ void Client::begin_authentication() {
   if (config.auth.method == AuthMethod::trust) {
     if (login.known) return authenticated();
     if (login.is_console) {
-      return fatal(wire::sqlstate::insufficient_privilege, "role " + quoted(user_) + " may not use the console", {},
+      return fatal(wire::sqlstate::insufficient_privilege,
+                   "role " + quoted(user_) + " may not use the console", {},
                    "Name it in console.admins or console.viewers.");
     }
-    return fatal(wire::sqlstate::invalid_catalog_name, "database " + quoted(database_) + " does not exist");
+    return fatal(wire::sqlstate::invalid_catalog_name,
+                 "database " + quoted(database_) + " does not exist");
   }
   phase_ = Phase::authenticating;
   const auto entry = config.users.find(user_);
@@ -258,13 +279,17 @@ void Client::begin_scram() {
     if (entry->second.kind == SecretKind::scram_sha_256) {
       secret = wire::parse_scram_secret(entry->second.text.reveal());
     } else if (entry->second.kind == SecretKind::plain) {
-      if (const auto* made = shard_.scram_secret(user_, entry->second.text.reveal())) secret = *made;
+      if (const auto* made = shard_.scram_secret(user_, entry->second.text.reveal()))
+        secret = *made;
     }
   }
   const auto user = secret ? wire::ScramUser::real : wire::ScramUser::mock;
-  if (!secret) secret = wire::scram_mock_secret(user_, shard_.shared().mock_secret, wire::scram_iterations_default);
+  if (!secret)
+    secret =
+        wire::scram_mock_secret(user_, shard_.shared().mock_secret, wire::scram_iterations_default);
   auto nonce = wire::make_scram_nonce();
-  if (!secret || !nonce) return fatal(wire::sqlstate::internal_error, "could not generate a random nonce");
+  if (!secret || !nonce)
+    return fatal(wire::sqlstate::internal_error, "could not generate a random nonce");
   login.scram = std::make_unique<wire::ScramServer>(std::move(*secret), user, std::move(*nonce));
   std::string request;
   const std::array<std::string_view, 1> mechanisms{wire::scram_mechanism};
@@ -290,14 +315,17 @@ bool Client::md5_answer(std::span<const std::byte> body) {
   std::optional<std::string> secret;
   if (login_->known && entry != shard_.config().users.end()) {
     if (entry->second.kind == SecretKind::md5) secret = std::string{entry->second.text.reveal()};
-    if (entry->second.kind == SecretKind::plain) secret = wire::md5_secret(entry->second.text.reveal(), user_);
+    if (entry->second.kind == SecretKind::plain)
+      secret = wire::md5_secret(entry->second.text.reveal(), user_);
   }
   // Unknown: the same work, then the same answer.
   const bool real = secret.has_value();
   if (!real) secret = wire::md5_secret(shard_.shared().mock_secret, user_);
-  const auto verdict = secret ? wire::verify_md5_response(*secret, login_->md5_salt, *answer) : wire::Md5Verdict::unavailable;
+  const auto verdict = secret ? wire::verify_md5_response(*secret, login_->md5_salt, *answer)
+                              : wire::Md5Verdict::unavailable;
   if (verdict == wire::Md5Verdict::unavailable) {
-    fatal(wire::sqlstate::internal_error, "md5 authentication is not available: OpenSSL refuses MD5 on this machine", {},
+    fatal(wire::sqlstate::internal_error,
+          "md5 authentication is not available: OpenSSL refuses MD5 on this machine", {},
           "Use auth.method = \"scram-sha-256\".");
     return false;
   }
@@ -319,7 +347,8 @@ bool Client::scram_answer(std::span<const std::byte> body) {
       return false;
     }
     if (initial->mechanism != wire::scram_mechanism || !initial->data) {
-      fatal(wire::sqlstate::protocol_violation, "client selected an invalid SASL authentication mechanism");
+      fatal(wire::sqlstate::protocol_violation,
+            "client selected an invalid SASL authentication mechanism");
       return false;
     }
     login.sasl_chosen = true;
@@ -348,7 +377,8 @@ bool Client::scram_answer(std::span<const std::byte> body) {
 }
 
 void Client::authentication_failed() {
-  fatal(wire::sqlstate::invalid_password, "password authentication failed for user " + quoted(user_));
+  fatal(wire::sqlstate::invalid_password,
+        "password authentication failed for user " + quoted(user_));
 }
 
 void Client::authenticated() {
@@ -377,7 +407,8 @@ void Client::enter_pool() {
   pool_ = &shard_.pool(login.key, *login.home, login.part);
   pool_->client_entered();
   if (login.scram != nullptr) {
-    if (const auto keys = login.scram->keys(); keys && !pool_->settings().forced_role) pool_->remember_keys(*keys);
+    if (const auto keys = login.scram->keys(); keys && !pool_->settings().forced_role)
+      pool_->remember_keys(*keys);
   }
   ring::TimerWheel::cancel(timer_);
   phase_ = Phase::login_waiting;
@@ -406,7 +437,8 @@ void Client::finish_login() {
     wire::append_parameter_status(welcome, name, own == nullptr ? value : own->value);
   }
   std::array<std::byte, 4> secret{};
-  for (std::size_t i = 0; i < secret.size(); ++i) secret[i] = static_cast<std::byte>(cancel_secret_ >> (24 - 8 * i));
+  for (std::size_t i = 0; i < secret.size(); ++i)
+    secret[i] = static_cast<std::byte>(cancel_secret_ >> (24 - 8 * i));
   wire::append_backend_key_data(welcome, cancel_pid_, secret);
   wire::append_ready_for_query(welcome, 'I');
   send_text(welcome);
@@ -414,7 +446,10 @@ void Client::finish_login() {
   ++pool_->stats().logins;
   logged_in_ = true;
   if (shard_.config().log.connections) {
-    log::info("client connected", {{"shard", shard_.index()}, {"conn", id_}, {"address", peer_.text()}, {"database", database_},
+    log::info("client connected", {{"shard", shard_.index()},
+                                   {"conn", id_},
+                                   {"address", peer_.text()},
+                                   {"database", database_},
                                    {"user", user_}});
   }
   const std::string rest = std::move(login_->input);

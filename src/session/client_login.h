@@ -12,14 +12,14 @@
 namespace pgring {
 
 struct ClientLogin {
-  std::string input;     // received and not yet used; bounded
+  std::string input;              // received and not yet used; bounded
   bool encryption_asked = false;  // SSLRequest answered
   bool gss_asked = false;
-  bool adopted = false;    // came from the shard that accepted it
+  bool adopted = false;  // came from the shard that accepted it
   bool sasl_chosen = false;
-  bool move_due = false;   // goes to another shard once what it was told is sent
+  bool move_due = false;  // goes to another shard once what it was told is sent
   bool is_console = false;
-  bool known = false;      // database and role exist; else the exchange is played to its failing end
+  bool known = false;  // database and role exist; else the exchange is played to its failing end
   std::array<std::byte, 4> md5_salt{};
   bool wants_md5 = false;
   std::unique_ptr<wire::ScramServer> scram;

@@ -35,7 +35,8 @@ bool is_extended(char type) {
 
 // The body of a Parse begins with the statement's name. One that does not end is for PostgreSQL to refuse.
 bool names_statement(std::string_view text, bool whole) {
-  return !text.empty() && text.front() != '\0' && (!whole || text.find('\0') != std::string_view::npos);
+  return !text.empty() && text.front() != '\0' &&
+         (!whole || text.find('\0') != std::string_view::npos);
 }
 
 }  // namespace
@@ -70,10 +71,12 @@ void Client::relay(ring::Slice slice) {
       if (verdict == Verdict::stop) return;
       if (verdict == Verdict::hold) {
         framer_.unread(part);
-        return hold(slice.share(part.offset, static_cast<std::uint32_t>(chunk.size()) - part.offset));
+        return hold(
+            slice.share(part.offset, static_cast<std::uint32_t>(chunk.size()) - part.offset));
       }
       forwarding_ = verdict == Verdict::forward;
-      if (forwarding_ && part.carried > 0) server_->send(ring::Slice::copy_of(framer_.carried(part)));
+      if (forwarding_ && part.carried > 0)
+        server_->send(ring::Slice::copy_of(framer_.carried(part)));
     }
     if (!forwarding_) run = position;
     if (part.ends && forwarding_) end_message(part.type);
@@ -85,16 +88,20 @@ void Client::relay(ring::Slice slice) {
     }
   }
   if (server_ == nullptr) return;
-  const bool full = server_->queued_bytes() > flow::high_bytes || server_->queued_ranges() > flow::high_ranges ||
+  const bool full = server_->queued_bytes() > flow::high_bytes ||
+                    server_->queued_ranges() > flow::high_ranges ||
                     server_->queue().size() >= RequestQueue::request_limit;
   if (full) receive_wanted(false);
 }
 
-Client::Verdict Client::begin_message(const wire::Framer::Part& part, std::span<const std::byte> chunk) {
-  const std::uint32_t length_max = part.type == frontend::Password ? 0 : wire::max_frontend_message_length(part.type);
+Client::Verdict Client::begin_message(const wire::Framer::Part& part,
+                                      std::span<const std::byte> chunk) {
+  const std::uint32_t length_max =
+      part.type == frontend::Password ? 0 : wire::max_frontend_message_length(part.type);
   if (length_max == 0) {
-    fatal_after_replies(wire::sqlstate::protocol_violation,
-                        "invalid frontend message type " + std::to_string(static_cast<unsigned char>(part.type)));
+    fatal_after_replies(
+        wire::sqlstate::protocol_violation,
+        "invalid frontend message type " + std::to_string(static_cast<unsigned char>(part.type)));
     return Verdict::stop;
   }
   // A message PostgreSQL would not take ends its connection, which others may be waiting for.
@@ -156,7 +163,8 @@ void Client::gather(ring::Slice slice) {
 
 // What the text of this message tells. False: the client was refused.
 bool Client::note_text(const wire::Framer::Part& part, std::span<const std::byte> chunk) {
-  const auto here = chunk.subspan(part.body_offset(), part.offset + part.length - part.body_offset());
+  const auto here =
+      chunk.subspan(part.body_offset(), part.offset + part.length - part.body_offset());
   const std::string_view text{reinterpret_cast<const char*>(here.data()), here.size()};
   switch (part.type) {
     case frontend::Query:
@@ -169,9 +177,12 @@ bool Client::note_text(const wire::Framer::Part& part, std::span<const std::byte
         // It would be there for whoever gets this server connection next, and not where this client goes.
         fatal(wire::sqlstate::feature_not_supported,
               "named prepared statements need pool_mode = \"session\"",
-              "The statement is \"" + std::string{text.substr(0, std::min<std::size_t>(text.find('\0'), 63))} + "\".",
-              "Set the database's pool_mode to \"session\", or switch the driver's prepared statements off "
-              "(pgjdbc: prepareThreshold=0, psycopg: prepare_threshold=None, asyncpg: statement_cache_size=0).");
+              "The statement is \"" +
+                  std::string{text.substr(0, std::min<std::size_t>(text.find('\0'), 63))} + "\".",
+              "Set the database's pool_mode to \"session\", or switch the driver's prepared "
+              "statements off "
+              "(pgjdbc: prepareThreshold=0, psycopg: prepare_threshold=None, asyncpg: "
+              "statement_cache_size=0).");
         return false;
       }
       note_settings(text, part.ends);

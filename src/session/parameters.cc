@@ -18,28 +18,34 @@ bool name_less(std::string_view a, std::string_view b) {
 
 // Any total order will do; names compare without case, values exactly.
 bool list_less(const ParameterList& a, const ParameterList& b) {
-  return std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end(), [](const Parameter& x, const Parameter& y) {
-    if (name_less(x.name, y.name)) return true;
-    if (name_less(y.name, x.name)) return false;
-    return x.value < y.value;
-  });
+  return std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end(),
+                                      [](const Parameter& x, const Parameter& y) {
+                                        if (name_less(x.name, y.name)) return true;
+                                        if (name_less(y.name, x.name)) return false;
+                                        return x.value < y.value;
+                                      });
 }
 
 }  // namespace
 
 bool same_parameter_name(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return lower(x) == lower(y); });
+  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(),
+                                            [](char x, char y) { return lower(x) == lower(y); });
 }
 
 const Parameter* find_parameter(const ParameterList& list, std::string_view name) {
   const auto at = std::lower_bound(list.begin(), list.end(), name,
-                                   [](const Parameter& entry, std::string_view wanted) { return name_less(entry.name, wanted); });
+                                   [](const Parameter& entry, std::string_view wanted) {
+                                     return name_less(entry.name, wanted);
+                                   });
   return at != list.end() && same_parameter_name(at->name, name) ? &*at : nullptr;
 }
 
 void put_parameter(ParameterList& list, std::string_view name, std::string_view value) {
   const auto at = std::lower_bound(list.begin(), list.end(), name,
-                                   [](const Parameter& entry, std::string_view wanted) { return name_less(entry.name, wanted); });
+                                   [](const Parameter& entry, std::string_view wanted) {
+                                     return name_less(entry.name, wanted);
+                                   });
   if (at != list.end() && same_parameter_name(at->name, name)) {
     at->value = value;
   } else {
@@ -67,7 +73,9 @@ const ParameterList& Overrides::list() const {
 }
 
 struct ParameterTable::Less {
-  bool operator()(const Overrides::Node* node, const ParameterList& list) const { return list_less(node->list, list); }
+  bool operator()(const Overrides::Node* node, const ParameterList& list) const {
+    return list_less(node->list, list);
+  }
 };
 
 ParameterTable::ParameterTable() = default;
@@ -89,8 +97,11 @@ Overrides ParameterTable::intern(ParameterList list) {
   return Overrides{raw};
 }
 
-Overrides ParameterTable::with(const Overrides& base, std::string_view name, std::string_view value) {
-  if (const auto* present = find_parameter(base.list(), name); present != nullptr && present->value == value) return base;
+Overrides ParameterTable::with(const Overrides& base, std::string_view name,
+                               std::string_view value) {
+  if (const auto* present = find_parameter(base.list(), name);
+      present != nullptr && present->value == value)
+    return base;
   ParameterList list = base.list();
   put_parameter(list, name, value);
   return intern(std::move(list));
@@ -104,9 +115,10 @@ void ParameterTable::drop(Overrides::Node* node) {
 }
 
 bool is_server_decided(std::string_view name) {
-  constexpr std::array<std::string_view, 5> names{"server_version", "server_encoding", "integer_datetimes", "is_superuser",
-                                                  "in_hot_standby"};
-  return std::ranges::any_of(names, [name](std::string_view known) { return same_parameter_name(known, name); });
+  constexpr std::array<std::string_view, 5> names{
+      "server_version", "server_encoding", "integer_datetimes", "is_superuser", "in_hot_standby"};
+  return std::ranges::any_of(
+      names, [name](std::string_view known) { return same_parameter_name(known, name); });
 }
 
 std::string replay_sql(const Overrides& from, const Overrides& to) {
@@ -125,7 +137,9 @@ std::string replay_sql(const Overrides& from, const Overrides& to) {
   }
   bool first = true;
   for (const auto& [name, value] : to.list()) {
-    if (const auto* present = find_parameter(from.list(), name); present != nullptr && present->value == value) continue;
+    if (const auto* present = find_parameter(from.list(), name);
+        present != nullptr && present->value == value)
+      continue;
     // set_config takes a value as the startup packet does; SET would take a list apart.
     sql += first ? (sql.empty() ? "SELECT " : ";SELECT ") : ",";
     first = false;

@@ -64,7 +64,8 @@ class ParameterTable {
   ParameterTable& operator=(const ParameterTable&) = delete;
 
   [[nodiscard]] Overrides intern(ParameterList list);
-  [[nodiscard]] Overrides with(const Overrides& base, std::string_view name, std::string_view value);
+  [[nodiscard]] Overrides with(const Overrides& base, std::string_view name,
+                               std::string_view value);
   [[nodiscard]] std::size_t size() const;
 
  private:

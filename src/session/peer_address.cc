@@ -31,11 +31,15 @@ PeerAddress PeerAddress::read(Call call) {
 }
 
 PeerAddress PeerAddress::of_peer(int socket) {
-  return read([socket](sockaddr* address, socklen_t* size) { return ::getpeername(socket, address, size); });
+  return read([socket](sockaddr* address, socklen_t* size) {
+    return ::getpeername(socket, address, size);
+  });
 }
 
 PeerAddress PeerAddress::of_local(int socket) {
-  return read([socket](sockaddr* address, socklen_t* size) { return ::getsockname(socket, address, size); });
+  return read([socket](sockaddr* address, socklen_t* size) {
+    return ::getsockname(socket, address, size);
+  });
 }
 
 std::string PeerAddress::host() const {
@@ -44,9 +48,11 @@ std::string PeerAddress::host() const {
     case Family::local:
       return "unix";
     case Family::v4:
-      return ::inet_ntop(AF_INET, bytes_.data(), text.data(), text.size()) != nullptr ? text.data() : "?";
+      return ::inet_ntop(AF_INET, bytes_.data(), text.data(), text.size()) != nullptr ? text.data()
+                                                                                      : "?";
     case Family::v6:
-      return ::inet_ntop(AF_INET6, bytes_.data(), text.data(), text.size()) != nullptr ? text.data() : "?";
+      return ::inet_ntop(AF_INET6, bytes_.data(), text.data(), text.size()) != nullptr ? text.data()
+                                                                                       : "?";
   }
   return "?";
 }

@@ -25,10 +25,12 @@ class ClientLimits {
   };
   enum class Reached : std::uint8_t { none, all, database, role };
 
-  [[nodiscard]] Reached enter(std::string_view database, std::string_view role, const Limits& limits) {
+  [[nodiscard]] Reached enter(std::string_view database, std::string_view role,
+                              const Limits& limits) {
     const std::scoped_lock lock{mutex_};
     if (all_ >= limits.all) return Reached::all;
-    if (limits.database && value(databases_, database) >= *limits.database) return Reached::database;
+    if (limits.database && value(databases_, database) >= *limits.database)
+      return Reached::database;
     if (limits.role && value(roles_, role) >= *limits.role) return Reached::role;
     ++all_;
     ++entry(databases_, database);

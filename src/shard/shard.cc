@@ -35,13 +35,20 @@ std::optional<ring::SetupError> Shard::open() {
   ring::LoopOptions options;
   options.kernel.allowed = allowed_capabilities(ring);
   options.groups = {
-      {.id = buffer_group::client, .size = static_cast<std::uint32_t>(ring.client_buffer_size.bytes), .count_min = 64, .count_max = 16384},
-      {.id = buffer_group::server, .size = static_cast<std::uint32_t>(ring.server_buffer_size.bytes), .count_min = 32, .count_max = 4096},
+      {.id = buffer_group::client,
+       .size = static_cast<std::uint32_t>(ring.client_buffer_size.bytes),
+       .count_min = 64,
+       .count_max = 16384},
+      {.id = buffer_group::server,
+       .size = static_cast<std::uint32_t>(ring.server_buffer_size.bytes),
+       .count_min = 32,
+       .count_max = 4096},
   };
   if (auto error = loop_.open(options)) return error;
   maintenance_.owner = this;
   maintenance_.kind = timer_kind::maintenance;
-  log::info("shard started", {{"shard", index_}, {"capabilities", loop_.kernel().capabilities().describe()}});
+  log::info("shard started",
+            {{"shard", index_}, {"capabilities", loop_.kernel().capabilities().describe()}});
   return std::nullopt;
 }
 
@@ -60,11 +67,13 @@ void Shard::run() {
 }
 
 bool Shard::finished() const {
-  return life_ != Life::serving && clients_.empty() && !has_work() && shared_.working_shards.load() == 0;
+  return life_ != Life::serving && clients_.empty() && !has_work() &&
+         shared_.working_shards.load() == 0;
 }
 
 bool Shard::only_consoles() const {
-  for (const Client* client = clients_.front(); client != nullptr; client = ClientList::next(*client)) {
+  for (const Client* client = clients_.front(); client != nullptr;
+       client = ClientList::next(*client)) {
     if (client->phase() != Client::Phase::console) return false;
   }
   return true;
@@ -79,8 +88,10 @@ void Shard::close_consoles() {
 }
 
 bool Shard::has_work() const {
-  const bool listening = std::ranges::any_of(listeners_, [](const auto& listener) { return listener->running(); });
-  const bool open = std::ranges::any_of(pools_, [](const auto& entry) { return !entry.second->drained(); });
+  const bool listening =
+      std::ranges::any_of(listeners_, [](const auto& listener) { return listener->running(); });
+  const bool open =
+      std::ranges::any_of(pools_, [](const auto& entry) { return !entry.second->drained(); });
   return listening || open || !cancels_.empty() || !only_consoles();
 }
 
@@ -93,14 +104,18 @@ void Shard::on_accepted(ring::Listener&, int socket) {
   clients_.push_back(client);
   client.start(socket);
   // It came while the listeners were being stopped, after the others were told.
-  if (life_ == Life::finishing || life_ == Life::stopping) client.fatal(wire::sqlstate::cannot_connect_now, "pgring is shutting down");
+  if (life_ == Life::finishing || life_ == Life::stopping)
+    client.fatal(wire::sqlstate::cannot_connect_now, "pgring is shutting down");
 }
 
 void Shard::on_refused(ring::Listener&, int socket) {
   std::string message;
-  wire::append_error_response(message, {.severity = "FATAL", .sqlstate = wire::sqlstate::insufficient_resources,
-                                        .message = "pgring has no file descriptors left", .detail = {},
-                                        .hint = "Raise LimitNOFILE= in the unit, or lower listen.max_clients."});
+  wire::append_error_response(
+      message, {.severity = "FATAL",
+                .sqlstate = wire::sqlstate::insufficient_resources,
+                .message = "pgring has no file descriptors left",
+                .detail = {},
+                .hint = "Raise LimitNOFILE= in the unit, or lower listen.max_clients."});
   // Best effort on a socket that is closed at once; it has room for this much.
   (void)::send(socket, message.data(), message.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
   log::error("connection refused: no file descriptors left", {{"shard", index_}});
@@ -112,8 +127,10 @@ void Shard::on_connected(ring::Stream& stream, int error) {
 }
 
 void Shard::on_received(ring::Stream& stream, ring::Slice slice) {
-  if (stream.role() == stream_role::client) return static_cast<Client&>(stream).received(std::move(slice));
-  if (stream.role() == stream_role::server) return static_cast<Server&>(stream).received(std::move(slice));
+  if (stream.role() == stream_role::client)
+    return static_cast<Client&>(stream).received(std::move(slice));
+  if (stream.role() == stream_role::server)
+    return static_cast<Server&>(stream).received(std::move(slice));
 }
 
 void Shard::on_end(ring::Stream& stream, int error) {
@@ -178,7 +195,9 @@ void Shard::hand_over(Client& client, std::uint32_t shard, std::string input) {
   retired_.push_back(std::move(at->second));
   owned_.erase(at);
   Shard& target = *shared_.shards[shard];
-  target.post([&target, socket, peer, packet = std::move(input)]() mutable { target.adopt_client(socket, peer, std::move(packet)); });
+  target.post([&target, socket, peer, packet = std::move(input)]() mutable {
+    target.adopt_client(socket, peer, std::move(packet));
+  });
 }
 
 void Shard::adopt_client(int socket, PeerAddress peer, std::string startup_packet) {
@@ -218,13 +237,19 @@ void Shard::forget_client(Client& client) {
 Client* Shard::find_client(std::uint32_t cancel_pid, std::uint32_t secret) const {
   const std::uint32_t slot = cancel_key::slot(cancel_pid);
   Client* const client = slot < by_key_.size() ? by_key_[slot] : nullptr;
-  return client != nullptr && client->cancel_pid() == cancel_pid && client->cancel_secret() == secret ? client : nullptr;
+  return client != nullptr && client->cancel_pid() == cancel_pid &&
+                 client->cancel_secret() == secret
+             ? client
+             : nullptr;
 }
 
-void Shard::cancel_asked(Client& client, std::uint32_t shard, std::uint32_t pid, std::uint32_t secret) {
+void Shard::cancel_asked(Client& client, std::uint32_t shard, std::uint32_t pid,
+                         std::uint32_t secret) {
   cancelling_.emplace(client.id(), &client);
   Shard& target = *shared_.shards[shard];
-  target.post([&target, pid, secret, origin = CancelOrigin{index_, client.id()}] { target.cancel(pid, secret, origin); });
+  target.post([&target, pid, secret, origin = CancelOrigin{index_, client.id()}] {
+    target.cancel(pid, secret, origin);
+  });
 }
 
 void Shard::cancel(std::uint32_t pid, std::uint32_t secret, CancelOrigin origin) {
@@ -233,7 +258,8 @@ void Shard::cancel(std::uint32_t pid, std::uint32_t secret, CancelOrigin origin)
   if (client != nullptr && client->phase() == Client::Phase::console) client->console()->cancel();
   // Nobody, or nothing of this client's runs: the request has nothing to do, and looks the same from outside.
   // A group that is not ended by Sync yet runs too.
-  if (server == nullptr || (server->queue().empty() && client->between_messages())) return cancel_forwarded(origin);
+  if (server == nullptr || (server->queue().empty() && client->between_messages()))
+    return cancel_forwarded(origin);
   // While a replay is under way the query it waits for is not sent yet.
   if (server->own() != Server::Own::none) return server->cancel_when_usable(origin);
   start_cancel(*server, origin);
@@ -259,7 +285,8 @@ void Shard::start_cancel(Server& server, std::optional<CancelOrigin> origin) {
 void Shard::cancel_forwarded(const CancelOrigin& origin) {
   Shard& asker = *shared_.shards[origin.shard];
   asker.post([&asker, id = origin.client_id] {
-    if (const auto at = asker.cancelling_.find(id); at != asker.cancelling_.end()) at->second->disconnect("cancel request done");
+    if (const auto at = asker.cancelling_.find(id); at != asker.cancelling_.end())
+      at->second->disconnect("cancel request done");
   });
 }
 
@@ -273,7 +300,8 @@ const wire::ScramSecret* Shard::scram_secret(const std::string& role, std::strin
   auto at = scram_secrets_.find(role);
   if (at == scram_secrets_.end()) {
     // The salt of a role that does not exist is made the same way, so the two cannot be told apart.
-    const auto mock = wire::scram_mock_secret(role, shared_.mock_secret, wire::scram_iterations_default);
+    const auto mock =
+        wire::scram_mock_secret(role, shared_.mock_secret, wire::scram_iterations_default);
     if (!mock) return nullptr;
     auto secret = wire::scram_secret_from_password(password, mock->salt, mock->iterations);
     if (!secret) return nullptr;
@@ -299,7 +327,8 @@ void Shard::open_forced_pools() {
   for (const auto& [name, database] : config().databases) {
     if (database.wildcard || database.user.empty() || database.min_pool_size == 0) continue;
     const PoolKey key{name, database.user};
-    PoolHome& home = shared_.placement.home(key, effective_pool_size(config(), database, database.user));
+    PoolHome& home =
+        shared_.placement.home(key, effective_pool_size(config(), database, database.user));
     for (std::uint32_t part = 0; part < home.parts(); ++part) {
       if (home.shards[part] == index_) pool(key, home, part).maintain();
     }
@@ -351,7 +380,8 @@ void Shard::apply_life() {
   for (Client* client = clients_.front(); client != nullptr;) {
     Client* const next = ClientList::next(*client);
     if (life_ == Life::stopping) {
-      client->fatal(wire::sqlstate::admin_shutdown, "terminating connection due to administrator command");
+      client->fatal(wire::sqlstate::admin_shutdown,
+                    "terminating connection due to administrator command");
     } else if (life_ == Life::finishing) {
       client->close_when_idle();
     }

@@ -63,7 +63,8 @@ class Shard {
   void forget_server(const Server& server);
 
   // A SCRAM secret for a plain password: made once per role (it costs a millisecond), with a salt that stays.
-  [[nodiscard]] const wire::ScramSecret* scram_secret(const std::string& role, std::string_view password);
+  [[nodiscard]] const wire::ScramSecret* scram_secret(const std::string& role,
+                                                      std::string_view password);
 
   // Pools.
   [[nodiscard]] Pool& pool(const PoolKey& key, PoolHome& home, std::uint32_t part);
@@ -77,7 +78,9 @@ class Shard {
   void pause(std::string_view database);
   void resume(std::string_view database);
   [[nodiscard]] bool all_paused() const { return all_paused_; }
-  [[nodiscard]] bool is_paused(std::string_view database) const { return all_paused_ || paused_.contains(database); }
+  [[nodiscard]] bool is_paused(std::string_view database) const {
+    return all_paused_ || paused_.contains(database);
+  }
 
   [[nodiscard]] ring::Loop& loop() { return loop_; }
   [[nodiscard]] const Config& config() const { return runtime_->config; }
@@ -86,7 +89,9 @@ class Shard {
   [[nodiscard]] ParameterTable& parameters() { return parameters_; }
   [[nodiscard]] std::uint32_t index() const { return index_; }
   [[nodiscard]] ring::Instant now() const { return loop_.now(); }
-  [[nodiscard]] std::uint64_t next_id() { return shared_.next_id.fetch_add(1, std::memory_order_relaxed); }
+  [[nodiscard]] std::uint64_t next_id() {
+    return shared_.next_id.fetch_add(1, std::memory_order_relaxed);
+  }
 
   using ClientList = IntrusiveList<Client, &Client::all_hook>;
   [[nodiscard]] const ClientList& clients() const { return clients_; }
@@ -111,7 +116,7 @@ class Shard {
   ClientList clients_;
   std::vector<std::unique_ptr<Client>> retired_;  // handed over in this turn; destroyed at its end
   std::map<const Client*, std::unique_ptr<Client>> owned_;
-  std::vector<Client*> by_key_;          // cancel key's slot -> client
+  std::vector<Client*> by_key_;  // cancel key's slot -> client
   std::vector<std::uint32_t> free_keys_;
   std::map<const CancelConnection*, std::unique_ptr<CancelConnection>> cancels_;
   std::map<std::string, wire::ScramSecret, std::less<>> scram_secrets_;

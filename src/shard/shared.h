@@ -19,9 +19,9 @@ class Shard;
 
 enum class Life : std::uint8_t {
   serving,
-  draining,      // TERM: no new clients; ends when the last one has gone
-  finishing,     // INT: clients go when their transactions end
-  stopping,      // QUIT: now
+  draining,   // TERM: no new clients; ends when the last one has gone
+  finishing,  // INT: clients go when their transactions end
+  stopping,   // QUIT: now
 };
 
 struct Shared {

@@ -25,7 +25,8 @@ void feed(wire::Framer& framer, std::span<const std::byte> chunk, Seen& seen) {
     const auto outcome = framer.next(chunk, position, part);
     if (outcome == wire::Framer::Outcome::malformed) seen.malformed = true;
     if (outcome != wire::Framer::Outcome::part) return;
-    if (position <= before || position > chunk.size() || part.offset + part.length != position) std::abort();
+    if (position <= before || position > chunk.size() || part.offset + part.length != position)
+      std::abort();
     if (part.begins) {
       seen.sizes.push_back(part.size);
       seen.bytes += framer.carried(part).size();
@@ -46,8 +47,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 
   Seen cut;
   wire::Framer again;
-  for (std::size_t at = 0; at < stream.size(); at += step) feed(again, stream.subspan(at, std::min(step, stream.size() - at)), cut);
-  if (cut.malformed != whole.malformed || cut.sizes != whole.sizes || cut.bytes != whole.bytes) std::abort();
+  for (std::size_t at = 0; at < stream.size(); at += step)
+    feed(again, stream.subspan(at, std::min(step, stream.size() - at)), cut);
+  if (cut.malformed != whole.malformed || cut.sizes != whole.sizes || cut.bytes != whole.bytes)
+    std::abort();
   if (!cut.malformed && framer.at_boundary() != again.at_boundary()) std::abort();
   return 0;
 }

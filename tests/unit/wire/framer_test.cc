@@ -13,7 +13,9 @@ using wire::Framer;
 using namespace std::string_view_literals;
 using namespace std::string_literals;
 
-std::span<const std::byte> bytes_of(std::string_view text) { return std::as_bytes(std::span{text}); }
+std::span<const std::byte> bytes_of(std::string_view text) {
+  return std::as_bytes(std::span{text});
+}
 
 struct Message {
   char type = 0;

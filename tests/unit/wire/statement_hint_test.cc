@@ -65,11 +65,13 @@ TEST_CASE("statement hint: random texts agree with a search that is obviously ri
 }
 
 TEST_CASE("statement hint: RESET ALL is found in any spelling, RESET of one name is not") {
-  for (const auto text : {"RESET ALL", "reset\n\tall;", "SELECT 1; Reset all", "CLOSE ALL;RESET ALL;"}) {
+  for (const auto text :
+       {"RESET ALL", "reset\n\tall;", "SELECT 1; Reset all", "CLOSE ALL;RESET ALL;"}) {
     CAPTURE(text);
     CHECK(wire::may_reset_all(text));
   }
-  for (const auto text : {"", "reset", "RESET TimeZone", "resetall", "select 'all reset'", "RESET "}) {
+  for (const auto text :
+       {"", "reset", "RESET TimeZone", "resetall", "select 'all reset'", "RESET "}) {
     CAPTURE(text);
     CHECK_FALSE(wire::may_reset_all(text));
   }

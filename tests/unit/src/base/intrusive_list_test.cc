@@ -36,7 +36,8 @@ TEST_CASE("intrusive list: keeps its order against a model, with erasures anywhe
       model.push_front(element.number);
     }
     std::vector<int> seen;
-    for (Element* at = list.front(); at != nullptr; at = List::next(*at)) seen.push_back(at->number);
+    for (Element* at = list.front(); at != nullptr; at = List::next(*at))
+      seen.push_back(at->number);
     REQUIRE(seen == std::vector<int>(model.begin(), model.end()));
     REQUIRE(list.size() == model.size());
     REQUIRE(list.empty() == model.empty());

@@ -40,7 +40,8 @@ TEST_CASE("placement: the parts' shares add up to the whole, none differs by mor
 TEST_CASE("placement: small pools spread over the shards") {
   Placement placement{4};
   std::set<std::uint32_t> used;
-  for (const char* name : {"a", "b", "c", "d"}) used.insert(placement.home({name, "r"}, 1).shards[0]);
+  for (const char* name : {"a", "b", "c", "d"})
+    used.insert(placement.home({name, "r"}, 1).shards[0]);
   CHECK(used.size() == 4);
 }
 

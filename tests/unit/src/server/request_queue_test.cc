@@ -63,7 +63,8 @@ TEST_CASE("request queue: the Sync behind an extended COPY is swallowed by the s
   CHECK(queue.empty());
 }
 
-TEST_CASE("request queue: a copy whose end was sent ahead is over at once, and what follows it stays") {
+TEST_CASE(
+    "request queue: a copy whose end was sent ahead is over at once, and what follows it stays") {
   auto queue = queue_of({Request::sync, Request::copy_end, Request::sync, Request::query});
   bool violation = false;
   CHECK(queue.enter_copy_in(violation));

@@ -64,18 +64,22 @@ TEST_CASE("replay: nothing to say between equal states") {
 
 TEST_CASE("replay: sets what differs and resets what the client does not have") {
   ParameterTable table;
-  const auto server = table.intern(list_of({{"TimeZone", "UTC"}, {"DateStyle", "German"}, {"my.setting", "x"}}));
-  const auto client = table.intern(list_of({{"TimeZone", "Asia/Tokyo"}, {"application_name", "it's"}}));
+  const auto server =
+      table.intern(list_of({{"TimeZone", "UTC"}, {"DateStyle", "German"}, {"my.setting", "x"}}));
+  const auto client =
+      table.intern(list_of({{"TimeZone", "Asia/Tokyo"}, {"application_name", "it's"}}));
   CHECK(replay_sql(server, client) ==
         "RESET \"DateStyle\";RESET \"my\".\"setting\";"
         "SELECT pg_catalog.set_config(E'application_name',E'it''s',false),"
         "pg_catalog.set_config(E'TimeZone',E'Asia/Tokyo',false)");
-  CHECK(replay_sql(server, {}) == "RESET \"DateStyle\";RESET \"my\".\"setting\";RESET \"TimeZone\"");
+  CHECK(replay_sql(server, {}) ==
+        "RESET \"DateStyle\";RESET \"my\".\"setting\";RESET \"TimeZone\"");
 }
 
 TEST_CASE("replay: a value cannot leave its literal") {
   ParameterTable table;
   const auto client = table.intern(list_of({{"application_name", "\\'); drop table t; --\xbf'"}}));
   CHECK(replay_sql({}, client) ==
-        "SELECT pg_catalog.set_config(E'application_name',E'\\\\''); drop table t; --\\xBF''',false)");
+        "SELECT pg_catalog.set_config(E'application_name',E'\\\\''); drop table t; "
+        "--\\xBF''',false)");
 }
