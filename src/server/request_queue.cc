@@ -5,15 +5,47 @@
 namespace pgring {
 
 void RequestQueue::push(Request request) {
+  if (skipping_ && request != Request::sync) return;
+  skipping_ = false;
+  append(request);
+}
+
+void RequestQueue::append(Request request) {
   if (size_ == entries_.size()) grow();
   entries_[index(size_)] = request;
   ++size_;
+  if (ends_in_ready(request)) ++ready_owed_;
 }
 
 void RequestQueue::pop() {
   POOLER_CHECK(size_ > 0);
+  if (ends_in_ready(front())) --ready_owed_;
   head_ = index(1);
   --size_;
+}
+
+void RequestQueue::clear() {
+  head_ = size_ = ready_owed_ = 0;
+  skipping_ = false;
+}
+
+bool RequestQueue::answered() {
+  // The ends of copies that were none, or were over.
+  const auto drop_copy_ends = [this] {
+    while (!empty() && front() == Request::copy_end) pop();
+  };
+  drop_copy_ends();
+  if (empty() || !ends_in_ready(front())) return false;
+  pop();
+  drop_copy_ends();
+  return true;
+}
+
+void RequestQueue::failed() {
+  // The error of a Query, a FunctionCall or a Sync is its own.
+  if (empty() || front() != Request::extended) return;
+  while (!empty() && front() != Request::sync) pop();
+  skipping_ = empty();
 }
 
 void RequestQueue::grow() {
@@ -24,13 +56,13 @@ void RequestQueue::grow() {
 }
 
 bool RequestQueue::enter_copy_in(bool& violation) {
-  // The head is what executes the COPY: a Query, which stays, or the Sync behind an Execute, which the server
-  // will read while it copies.
+  // The head is what executes the COPY: a Query, or an Execute, whose Sync the server will read while it copies.
   std::vector<Request> kept;
   bool ended = false;
   for (std::uint32_t i = 0; i < size_; ++i) {
     const Request request = entries_[index(i)];
-    if (ended || (i == 0 && request == Request::query)) {
+    const bool head = i == 0 && (request == Request::query || request == Request::extended);
+    if (ended || head) {
       kept.push_back(request);
     } else if (request == Request::copy_end) {
       ended = true;
@@ -39,7 +71,7 @@ bool RequestQueue::enter_copy_in(bool& violation) {
     }
   }
   clear();
-  for (const Request request : kept) push(request);
+  for (const Request request : kept) append(request);
   return ended;
 }
 

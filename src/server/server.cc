@@ -192,7 +192,7 @@ void Server::cancel_when_usable(const CancelOrigin& origin) {
 void Server::copy_end_sent() {
   if (copying_in_) {
     copying_in_ = false;
-  } else if (!queue_.empty() || !client_->between_messages()) {
+  } else if (!queue_.empty()) {
     // The COPY it ends has been asked for, but the server has not said yet that it copies.
     queue_.push(Request::copy_end);
   }
@@ -202,7 +202,8 @@ void Server::client_gone(bool between_messages) {
   client_ = nullptr;
   if (phase_ != Phase::ready) return;
   if (own_ == Own::replay) return;  // when it is finished the connection is as clean as before
-  if (!between_messages) return discard("client left in the middle of a message");
+  if (!between_messages || queue_.skipping())
+    return discard("client left in the middle of a message");
   if (queue_.empty() && status_ == 'I') return release();
   if (queue_.empty()) return discard("client left a transaction open");
   discard("client left while a query was running");

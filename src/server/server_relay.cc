@@ -60,9 +60,28 @@ bool is_inspected(char type) {
          kind_of(type) == Kind::inspected_reply;
 }
 
+// Replies that end the answer to one message of the extended protocol. In the answer to a simple Query some of
+// them come too; then the head of the queue is no such message.
+bool completes_extended(char type) {
+  switch (type) {
+    case backend::ParseComplete:
+    case backend::BindComplete:
+    case backend::CloseComplete:
+    case backend::NoData:
+    case backend::RowDescription:
+    case backend::CommandComplete:
+    case backend::EmptyQueryResponse:
+    case backend::PortalSuspended:
+      return true;
+    default:
+      return false;
+  }
+}
+
 // What comes up to here is sent on before it is acted upon, which may be the end for the client.
 bool ends_forwarding(char type) {
-  return type == backend::ReadyForQuery || type == backend::CopyInResponse;
+  return type == backend::ReadyForQuery || type == backend::CopyInResponse ||
+         type == backend::ErrorResponse;
 }
 
 }  // namespace
@@ -151,6 +170,7 @@ bool Server::begin_message(const wire::Framer::Part& part) {
         isolation_fault("reply that nobody asked for");
         return false;
       }
+      if (completes_extended(part.type)) queue_.extended_answered();
       forwarding_ = client_ != nullptr && own_ == Own::none;
       return true;
     case Kind::asynchronous:
@@ -189,6 +209,7 @@ bool Server::end_message(char type, std::span<const std::byte> body) {
       // Whether the server met the Sync while it still copied, and dropped it, or afterwards, and answers it,
       // cannot be told: the answer must not meet another client.
       if (sync_in_copy_) must_close("a COPY that was sent a Sync failed");
+      queue_.failed();
       if (auto error = wire::parse_error_response(body)) {
         const bool last = error->severity == "FATAL" || error->severity == "PANIC";
         if (last && client_ == nullptr && queue_.empty()) {
@@ -201,6 +222,9 @@ bool Server::end_message(char type, std::span<const std::byte> body) {
       }
       // Whether it can be read or not.
       own_failed_ = own_failed_ || own_ != Own::none || client_ == nullptr;
+      // What was to be answered before the client's end may be among what the server drops.
+      if (client_ != nullptr && !queue_.owes_ready() && client_->say_last_words())
+        return is_open() && phase_ == Phase::ready;
       return true;
     }
     default:
@@ -209,16 +233,13 @@ bool Server::end_message(char type, std::span<const std::byte> body) {
 }
 
 bool Server::ready_for_query(std::span<const std::byte> body) {
-  queue_.drop_copy_ends();
-  if (body.size() != 1 || queue_.empty()) {
+  if (body.size() != 1 || !queue_.answered()) {
     isolation_fault("ReadyForQuery that nobody asked for");
     return false;
   }
   status_ = static_cast<char>(body[0]);
   copying_in_ = false;
   sync_in_copy_ = false;
-  queue_.pop();
-  queue_.drop_copy_ends();
   if (own_ != Own::none) {
     own_finished();
     return is_open() && phase_ == Phase::ready;
@@ -249,7 +270,7 @@ bool Server::ready_for_query(std::span<const std::byte> body) {
     return false;
   }
   if (queue_.empty()) client_->answered(now);
-  if (queue_.empty() && client_->say_last_words()) return is_open() && phase_ == Phase::ready;
+  if (!queue_.owes_ready() && client_->say_last_words()) return is_open() && phase_ == Phase::ready;
   // Not only when it is just so many: the ends of copies are popped along.
   const bool room = queued_bytes() < flow::low_bytes && queued_ranges() < flow::low_ranges;
   if (queue_.size() <= RequestQueue::request_limit / 2 && room) client_->receive_wanted(true);

@@ -281,7 +281,7 @@ void Client::end(bool after_last_words) {
 
 void Client::fatal_after_replies(std::string_view sqlstate, std::string_view message) {
   // A COPY from this client has no reply to wait for: it ends with the connection.
-  if (server_ == nullptr || server_->queue().empty() || server_->copying_in()) {
+  if (server_ == nullptr || !server_->queue().owes_ready() || server_->copying_in()) {
     if (sqlstate.empty()) return disconnect(message);
     return fatal(sqlstate, message);
   }

@@ -26,7 +26,6 @@ bool is_extended(char type) {
     case frontend::Describe:
     case frontend::Execute:
     case frontend::Close:
-    case frontend::Flush:
       return true;
     default:
       return false;
@@ -122,7 +121,10 @@ Client::Verdict Client::begin_message(const wire::Framer::Part& part,
     requested_ = shard_.now();
     if (server_->transaction_status() == 'I') transaction_ = requested_;
   }
-  if (is_extended(part.type)) group_open_ = true;
+  if (is_extended(part.type)) {
+    group_open_ = true;
+    server_->expect(Request::extended);
+  }
   return Verdict::forward;
 }
 
@@ -208,8 +210,10 @@ void Client::note_settings(std::string_view text, bool whole) {
 void Client::end_message(char type) {
   switch (type) {
     case frontend::Query:
+      group_open_ = false;  // its ReadyForQuery is as good as a Sync's
       return server_->expect(Request::query);
     case frontend::FunctionCall:
+      group_open_ = false;
       return server_->expect(Request::function_call);
     case frontend::Sync:
       group_open_ = false;

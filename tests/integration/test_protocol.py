@@ -281,3 +281,18 @@ def test_a_session_that_pipelines_past_the_limit_of_requests_is_read_on(pgring, 
     for _ in range(count):
         assert kinds(client.ready()) == "TDCZ"
     sender.join()
+
+
+@pytest.mark.parametrize("group", [
+    pytest.param(parse("no such thing") + query("select 1"), id="query skipped by a failed group"),
+    pytest.param(parse("select 1") + message("c"), id="end of no copy"),
+    pytest.param(parse("no such thing") + message("F", b"\0" * 10), id="function call skipped"),
+])
+def test_a_goodbye_is_not_put_off_for_replies_that_never_come(pgring, raw, group):
+    pooler = pgring(changes={"ring": {"disable": ["credit_receive"]}}, database={"pool_size": 1})
+    other = raw(pooler).login()
+    for _ in range(3):
+        client = raw(pooler).login()
+        client.send(group, terminate())
+        client.rest()
+        assert other.value("select 1") == "1"

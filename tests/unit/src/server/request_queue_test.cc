@@ -2,9 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include <deque>
 #include <random>
-#include <vector>
 
 using pgring::Request;
 using pgring::RequestQueue;
@@ -17,34 +15,74 @@ RequestQueue queue_of(std::initializer_list<Request> requests) {
   return queue;
 }
 
-std::vector<Request> drained(RequestQueue& queue) {
-  std::vector<Request> requests;
-  while (!queue.empty()) {
-    requests.push_back(queue.front());
-    queue.pop();
-  }
-  return requests;
+// How many ReadyForQuery it takes until none is owed.
+int ready_count(RequestQueue& queue) {
+  int count = 0;
+  while (queue.answered()) ++count;
+  return count;
 }
 
 }  // namespace
 
-TEST_CASE("request queue: first in, first out, over its growth and turns") {
-  // Method: against std::deque, random pushes and pops.
+TEST_CASE("request queue: a ReadyForQuery for each Query and Sync, over growth and turns") {
+  // Method: against a count, random pushes and answers.
   std::mt19937 random{1};
   RequestQueue queue;
-  std::deque<Request> model;
+  int owed = 0;
   for (int step = 0; step < 20000; ++step) {
-    if (model.empty() || random() % 100 < 52) {
-      const auto request = static_cast<Request>(random() % 5);
-      queue.push(request);
-      model.push_back(request);
+    if (random() % 100 < 52) {
+      queue.push(random() % 2 == 0 ? Request::query : Request::sync);
+      ++owed;
     } else {
-      REQUIRE(queue.front() == model.front());
-      queue.pop();
-      model.pop_front();
+      REQUIRE(queue.answered() == (owed > 0));
+      if (owed > 0) --owed;
     }
-    REQUIRE(queue.size() == model.size());
+    REQUIRE(queue.owes_ready() == (owed > 0));
   }
+}
+
+TEST_CASE("request queue: a Sync is answered after the messages before it") {
+  auto queue = queue_of({Request::extended, Request::extended, Request::sync});
+  CHECK_FALSE(queue.answered());
+  queue.extended_answered();
+  CHECK_FALSE(queue.answered());
+  queue.extended_answered();
+  queue.extended_answered();  // the head is no such message: as in the answer to a simple Query
+  CHECK(queue.answered());
+  CHECK(queue.empty());
+}
+
+TEST_CASE("request queue: copy ends that ended nothing are dropped") {
+  auto queue = queue_of({Request::copy_end, Request::query, Request::copy_end, Request::copy_end});
+  CHECK(queue.answered());
+  CHECK(queue.empty());
+}
+
+TEST_CASE("request queue: a failed group skips to its Sync") {
+  auto queue = queue_of({Request::extended, Request::extended, Request::sync, Request::query});
+  queue.failed();
+  CHECK_FALSE(queue.skipping());
+  CHECK(ready_count(queue) == 2);
+}
+
+TEST_CASE("request queue: without its Sync a failed group drops what comes until there is one") {
+  auto queue = queue_of({Request::extended, Request::query});
+  queue.failed();
+  CHECK(queue.skipping());
+  CHECK_FALSE(queue.owes_ready());
+  queue.push(Request::query);
+  queue.push(Request::copy_end);
+  CHECK(queue.empty());
+  queue.push(Request::sync);
+  CHECK_FALSE(queue.skipping());
+  CHECK(ready_count(queue) == 1);
+}
+
+TEST_CASE("request queue: a FunctionCall that fails behind an answered group is answered itself") {
+  auto queue = queue_of({Request::extended, Request::function_call, Request::sync});
+  queue.extended_answered();
+  queue.failed();
+  CHECK(ready_count(queue) == 2);
 }
 
 TEST_CASE("request queue: a simple COPY keeps its Query and waits for the copy's end") {
@@ -52,39 +90,33 @@ TEST_CASE("request queue: a simple COPY keeps its Query and waits for the copy's
   bool violation = false;
   CHECK_FALSE(queue.enter_copy_in(violation));
   CHECK_FALSE(violation);
-  CHECK(drained(queue) == std::vector{Request::query});
+  CHECK(ready_count(queue) == 1);
 }
 
 TEST_CASE("request queue: the Sync behind an extended COPY is swallowed by the server") {
-  auto queue = queue_of({Request::sync});
+  auto queue = queue_of({Request::extended, Request::sync});
   bool violation = false;
   CHECK_FALSE(queue.enter_copy_in(violation));
   CHECK_FALSE(violation);
-  CHECK(queue.empty());
+  CHECK_FALSE(queue.owes_ready());
+  CHECK(queue.front() == Request::extended);
 }
 
-TEST_CASE(
-    "request queue: a copy whose end was sent ahead is over at once, and what follows it stays") {
-  auto queue = queue_of({Request::sync, Request::copy_end, Request::sync, Request::query});
+TEST_CASE("request queue: a copy whose end was sent ahead is over, and what follows it stays") {
+  auto queue = queue_of(
+      {Request::extended, Request::sync, Request::copy_end, Request::sync, Request::query});
   bool violation = false;
   CHECK(queue.enter_copy_in(violation));
   CHECK_FALSE(violation);
-  CHECK(drained(queue) == std::vector{Request::sync, Request::query});
+  queue.extended_answered();
+  CHECK(ready_count(queue) == 2);
 }
 
 TEST_CASE("request queue: a request sent into a COPY is a violation") {
-  for (const auto request : {Request::query, Request::function_call}) {
+  for (const auto request : {Request::query, Request::function_call, Request::extended}) {
     auto queue = queue_of({Request::query, request});
     bool violation = false;
     (void)queue.enter_copy_in(violation);
     CHECK(violation);
   }
-}
-
-TEST_CASE("request queue: ends of a COPY that was none are dropped up to the next request") {
-  auto queue = queue_of({Request::copy_end, Request::copy_end, Request::sync, Request::copy_end});
-  queue.drop_copy_ends();
-  CHECK(drained(queue) == std::vector{Request::sync, Request::copy_end});
-  queue.drop_copy_ends();
-  CHECK(queue.empty());
 }
