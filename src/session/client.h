@@ -4,7 +4,8 @@
 //         it keeps what it sent so far; idle, it holds nothing but its place.
 // Owner:  its Shard; handed over once, after the startup packet, to the shard where its pool lives.
 // Life:   from accept until its stream is closed; then the shard destroys it.
-// Files:  client.cc life and links, client_login.cc the login, client_relay.cc messages (hot path).
+// Files:  client.cc life and links, client_login.cc and client_auth.cc the login, client_relay.cc messages
+//         (hot path).
 // Errors: a client that breaks the protocol gets a FATAL with its SQLSTATE and is closed; nobody else notices.
 #pragma once
 
@@ -132,12 +133,16 @@ class Client final : public ring::Stream {
   [[nodiscard]] bool startup_message(const wire::StartupMessage& message, std::string_view packet);
   [[nodiscard]] bool move_home();
   [[nodiscard]] bool read_parameters(const wire::StartupMessage& message);
+
+  // client_auth.cc
   void begin_authentication();
   void begin_scram();
   [[nodiscard]] bool password_message(std::span<const std::byte> body);
   [[nodiscard]] bool md5_answer(std::span<const std::byte> body);
   [[nodiscard]] bool scram_answer(std::span<const std::byte> body);
   void authentication_failed();
+
+  // client_login.cc
   void authenticated();
   void enter_pool();
   void finish_login();
