@@ -36,7 +36,7 @@ constexpr std::uint32_t ssl_request = 80877103;
 constexpr std::uint32_t gssenc_request = 80877104;
 constexpr std::uint32_t cancel_request = 80877102;
 constexpr std::size_t header_size = 5;  // type and length
-constexpr std::size_t receive_size = 64 * 1024;
+constexpr std::size_t receive_size = std::size_t{64} * 1024;
 constexpr std::uint32_t message_size_max = 64 * 1024 * 1024;
 
 struct Peer {
@@ -288,7 +288,7 @@ bool flush(int epoll, Peer& peer) {
 }
 
 bool receive(Peer& peer) {
-  std::array<char, receive_size> bytes;
+  std::array<char, receive_size> bytes{};
   const ssize_t size = recv(peer.fd, bytes.data(), bytes.size(), 0);
   if (size < 0) return errno == EAGAIN || errno == EINTR;
   if (size == 0) return false;
@@ -298,7 +298,7 @@ bool receive(Peer& peer) {
 
 [[noreturn]] void fail(const char* what) {
   std::perror(what);
-  std::exit(1);
+  ::_exit(1);
 }
 
 int listen_tcp(std::uint16_t port) {
@@ -320,7 +320,7 @@ int listen_unix(const std::string& path) {
   address.sun_family = AF_UNIX;
   if (path.size() >= sizeof address.sun_path) {
     std::fputs("nullserver: the socket's path is too long\n", stderr);
-    std::exit(1);
+    ::_exit(1);
   }
   std::memcpy(address.sun_path, path.c_str(), path.size());
   if (bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
@@ -353,7 +353,7 @@ void serve(int epoll, const std::array<int, 2>& listeners) {
     event.data.ptr = &listening[at];
     if (epoll_ctl(epoll, EPOLL_CTL_ADD, listeners[at], &event) != 0) fail("epoll_ctl");
   }
-  std::array<epoll_event, 256> events;
+  std::array<epoll_event, 256> events{};
   while (true) {
     const int count = epoll_wait(epoll, events.data(), static_cast<int>(events.size()), -1);
     for (std::size_t at = 0; at < static_cast<std::size_t>(count < 0 ? 0 : count); ++at) {

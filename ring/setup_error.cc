@@ -7,6 +7,7 @@
 #include <cstring>
 #include <fstream>
 #include <string_view>
+#include <system_error>
 
 namespace ring {
 namespace {
@@ -26,7 +27,8 @@ SetupError refused(int error, const SetupFacts& facts) {
     return result;
   }
   result.cause = SetupCause::seccomp;
-  result.message = std::string{"io_uring_setup is refused ("} + std::strerror(error) +
+  result.message = std::string{"io_uring_setup is refused ("} +
+                   std::generic_category().message(error) +
                    ") although the sysctl allows it: a seccomp filter forbids it";
   result.hint =
       "allow io_uring_setup, io_uring_enter and io_uring_register: under systemd "
@@ -90,7 +92,8 @@ SetupError explain_setup_error(int error, const SetupFacts& facts) {
       result.hint = "pgring needs Linux 6.1 or newer";
       return result;
     default:
-      result.message = std::string{"io_uring_setup failed: "} + std::strerror(error);
+      result.message =
+          std::string{"io_uring_setup failed: "} + std::generic_category().message(error);
       return result;
   }
 }

@@ -33,7 +33,7 @@ using UserList = std::map<std::string, StoredSecret, std::less<>>;
 
 // NAMEDATALEN - 1: PostgreSQL cuts longer names, so one could never match.
 inline constexpr std::size_t role_name_size_max = 63;
-inline constexpr std::size_t secret_size_max = 64 * 1024;
+inline constexpr std::size_t secret_size_max = std::size_t{64} * 1024;
 
 // The kind PostgreSQL would see (get_password_type). Text that begins as a SCRAM verifier and is
 // none is an error, not a password: the returned text says what is wrong with it.

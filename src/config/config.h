@@ -54,8 +54,8 @@ struct ShardsConfig {
 
 struct RingConfig {
   std::vector<RingFeature> disable;
-  ByteSize client_buffer_size{4 * 1024};
-  ByteSize server_buffer_size{32 * 1024};
+  ByteSize client_buffer_size{4096};
+  ByteSize server_buffer_size{32768};
 };
 
 struct ServerConfig {

@@ -20,7 +20,7 @@
 namespace pgring {
 namespace {
 
-constexpr std::size_t userlist_size_max = 256 * 1024 * 1024;
+constexpr std::size_t userlist_size_max = std::size_t{256} * 1024 * 1024;
 
 // A file's text, wiped when it goes: both files hold passwords.
 struct FileText {
@@ -48,7 +48,7 @@ Result<FileText, std::string> read_open_file(int fd, std::size_t size_max) {
     // In one piece where the size is known: growing would leave copies of secrets behind.
     file.text.reserve(std::min(static_cast<std::size_t>(status.st_size), size_max) + 1);
   }
-  std::array<char, 64 * 1024> piece;
+  std::array<char, 65536> piece{};
   for (;;) {
     const ssize_t got = read(fd, piece.data(), piece.size());
     if (got < 0 && errno == EINTR) continue;

@@ -43,7 +43,7 @@ struct TomlDocument {
   bool complete = true;
 };
 
-inline constexpr std::size_t config_file_size_max = 16 * 1024 * 1024;
+inline constexpr std::size_t config_file_size_max = std::size_t{16} * 1024 * 1024;
 inline constexpr int syntax_errors_max = 20;
 
 [[nodiscard]] TomlDocument read_toml(const SourceText& source, Diagnostics& errors);

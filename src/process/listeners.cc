@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <system_error>
 
 #include "src/server/address.h"
 
@@ -16,7 +17,7 @@ namespace {
 using Failure = Unexpected<std::string>;
 
 Failure failure(const std::string& what, const std::string& name) {
-  return Failure{what + " " + name + ": " + std::strerror(errno)};
+  return Failure{what + " " + name + ": " + std::generic_category().message(errno)};
 }
 
 Result<int, std::string> listen_on(const SocketAddress& address, const std::string& name,

@@ -11,6 +11,7 @@
 namespace pgring {
 
 void notify_service_manager(std::string_view state) {
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): nobody changes the environment
   const char* const name = std::getenv("NOTIFY_SOCKET");
   if (name == nullptr) return;
   const std::string_view path{name};

@@ -1,6 +1,7 @@
 #include "src/server/server.h"
 
 #include <cstring>
+#include <system_error>
 #include <utility>
 
 #include "src/log/log.h"
@@ -46,7 +47,8 @@ void Server::connect() {
   const SocketAddress& address = found->second.front();
   const int socket = make_socket(address);
   if (socket < 0)
-    return fail(std::string{"no socket for a server connection: "} + std::strerror(-socket));
+    return fail(std::string{"no socket for a server connection: "} +
+                std::generic_category().message(-socket));
   login_ = std::make_unique<ServerLogin>();
   if (const auto limit = shard_.config().timeouts.server_connect; limit > Duration::zero()) {
     shard_.loop().timers().set(timer_, shard_.now() + limit);
@@ -68,8 +70,9 @@ void Server::received(ring::Slice slice) {
 }
 
 void Server::ended(int error) {
-  const std::string reason = error == 0 ? "server closed the connection"
-                                        : std::string{"connection lost: "} + std::strerror(error);
+  const std::string reason =
+      error == 0 ? "server closed the connection"
+                 : std::string{"connection lost: "} + std::generic_category().message(error);
   if (phase_ == Phase::closing) return close();
   if (phase_ != Phase::ready || own_ == Own::connect_query) {
     if (own_failed_) return login_failed(std::move(own_error_));

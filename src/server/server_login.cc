@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstring>
+#include <system_error>
 
 #include "src/log/log.h"
 #include "src/pool/pool.h"
@@ -36,10 +37,10 @@ wire::ParsedError own_error(std::string_view sqlstate, std::string message, std:
 
 void Server::connected(int error) {
   if (error != 0) {
-    return login_failed(own_error(
-        wire::sqlstate::sqlclient_unable_to_establish_sqlconnection,
-        "cannot connect to the server " + pool_.settings().server + ": " + std::strerror(error),
-        {}));
+    return login_failed(own_error(wire::sqlstate::sqlclient_unable_to_establish_sqlconnection,
+                                  "cannot connect to the server " + pool_.settings().server + ": " +
+                                      std::generic_category().message(error),
+                                  {}));
   }
   phase_ = Phase::logging_in;
   const auto& settings = pool_.settings();
