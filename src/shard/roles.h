@@ -30,8 +30,8 @@ inline constexpr std::uint16_t server = 1;
 namespace flow {
 inline constexpr std::uint32_t client_credit = 64 * 1024;
 inline constexpr std::uint32_t server_credit = 256 * 1024;
-inline constexpr std::size_t high_bytes = 256 * 1024;
-inline constexpr std::size_t low_bytes = 64 * 1024;
+inline constexpr std::size_t high_bytes = std::size_t{256} * 1024;
+inline constexpr std::size_t low_bytes = std::size_t{64} * 1024;
 inline constexpr std::uint32_t high_ranges = 32;
 inline constexpr std::uint32_t low_ranges = 8;
 }  // namespace flow
