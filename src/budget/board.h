@@ -1,0 +1,121 @@
+// What the parts of a pool show each other and the budget without being asked.
+//
+// What:   a few words for each part, written by its own shard as its lists change and read by others only when
+//         somebody is short of a connection. Readers may see a moment ago: whatever they conclude is checked
+//         again by the shard it concerns.
+// Owner:  the pool's home (Placement). Life: the process's. Any thread.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <optional>
+
+#include "ring/clock.h"
+
+namespace pgring {
+
+class alignas(64) PartBoard {
+ public:
+  static constexpr std::int64_t nobody = std::numeric_limits<std::int64_t>::max();
+
+  // The part's own shard.
+  void show_idle(std::uint32_t count, std::optional<ring::Instant> since) {
+    idle_.store(count, std::memory_order_relaxed);
+    idle_since_.store(count_of(since), std::memory_order_relaxed);
+  }
+  void show_waiting(std::uint32_t count, std::optional<ring::Instant> oldest) {
+    waiting_.store(count, std::memory_order_relaxed);
+    oldest_.store(count_of(oldest), std::memory_order_relaxed);
+  }
+  // Not made yet, paused or ending: it takes no connection.
+  void show_closed(bool closed) { closed_.store(closed, std::memory_order_relaxed); }
+
+  [[nodiscard]] bool closed() const { return closed_.load(std::memory_order_relaxed); }
+  [[nodiscard]] std::uint32_t idle() const { return idle_.load(std::memory_order_relaxed); }
+  [[nodiscard]] std::uint32_t waiting() const {
+    return closed() ? 0 : waiting_.load(std::memory_order_relaxed);
+  }
+  // When the client that waits longest asked; `nobody` when none does.
+  [[nodiscard]] std::int64_t oldest() const {
+    return closed() ? nobody : oldest_.load(std::memory_order_relaxed);
+  }
+  // Since when the connection unused for longest is idle; `nobody` when none is.
+  [[nodiscard]] std::int64_t idle_since() const {
+    return idle_since_.load(std::memory_order_relaxed);
+  }
+
+  // Connections on their way to this part. Promised by any shard, kept or broken by one.
+  [[nodiscard]] std::uint32_t inbound() const { return inbound_.load(std::memory_order_relaxed); }
+  // False: as many are coming already.
+  [[nodiscard]] bool promise(std::uint32_t at_most) {
+    std::uint32_t present = inbound();
+    while (present < at_most) {
+      if (inbound_.compare_exchange_weak(present, present + 1, std::memory_order_relaxed))
+        return true;
+    }
+    return false;
+  }
+  void promise_over() { inbound_.fetch_sub(1, std::memory_order_relaxed); }
+
+ private:
+  static std::int64_t count_of(std::optional<ring::Instant> when) {
+    return when ? when->time_since_epoch().count() : nobody;
+  }
+
+  std::atomic<std::uint32_t> idle_{0};
+  std::atomic<std::uint32_t> waiting_{0};
+  std::atomic<std::int64_t> oldest_{nobody};
+  std::atomic<std::int64_t> idle_since_{nobody};
+  std::atomic<bool> closed_{true};  // until the part is made
+  alignas(64) std::atomic<std::uint32_t> inbound_{0};
+};
+
+class PoolBoard {
+ public:
+  explicit PoolBoard(std::uint32_t parts)
+      : parts_{std::make_unique<PartBoard[]>(parts)}, size_{parts} {}
+
+  [[nodiscard]] std::uint32_t size() const { return size_; }
+  [[nodiscard]] PartBoard& part(std::uint32_t index) { return parts_[index]; }
+  [[nodiscard]] const PartBoard& part(std::uint32_t index) const { return parts_[index]; }
+
+  // How many connections the budget wants this pool to give up, as soon as they are idle. Written under the
+  // budget's lock, read by all parts.
+  [[nodiscard]] std::uint32_t to_shed() const { return to_shed_.load(std::memory_order_relaxed); }
+  void set_to_shed(std::uint32_t count) {
+    // Not written when it stays the same: parts read this line for every transaction.
+    if (to_shed() != count) to_shed_.store(count, std::memory_order_relaxed);
+  }
+
+  // Sums and extremes over the parts.
+  [[nodiscard]] std::uint32_t idle() const;
+  [[nodiscard]] std::uint32_t waiting() const;
+  [[nodiscard]] std::uint32_t inbound() const;
+  [[nodiscard]] std::int64_t oldest() const;
+  [[nodiscard]] std::int64_t idle_since() const;
+
+  // The part whose waiter asked first, if it is by more than `slack` before `own_oldest` (the oldest waiter of
+  // `part`, which has a connection to give). One connection at a time is promised to a part; the promise is
+  // made when this returns it.
+  [[nodiscard]] std::optional<std::uint32_t> promise_to_hungrier(std::uint32_t part,
+                                                                 std::int64_t own_oldest,
+                                                                 ring::Duration slack);
+  // Another part that has an idle connection and nobody waiting.
+  [[nodiscard]] std::optional<std::uint32_t> lender(std::uint32_t part) const;
+  // The part a new connection should open on: where the oldest waiter is, else any that is not closed;
+  // `turn` spreads them. nullopt: all are closed.
+  [[nodiscard]] std::optional<std::uint32_t> hungriest(std::uint32_t turn) const;
+
+ private:
+  std::unique_ptr<PartBoard[]> parts_;
+  std::uint32_t size_;
+  // Padding, see ring/mailbox.h.
+  [[maybe_unused]] std::array<char, 64> apart_{};
+  std::atomic<std::uint32_t> to_shed_{0};
+};
+
+}  // namespace pgring
