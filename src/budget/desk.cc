@@ -55,15 +55,16 @@ template <class Function>
 auto BudgetDesk::change(ring::Instant now, Function function) {
   BudgetActions actions;
   std::unique_lock lock{mutex_};
+  const bool stopped = stopped_;
   last_now_ = std::max(last_now_, now);
   if constexpr (std::is_void_v<decltype(function(last_now_, actions))>) {
     function(last_now_, actions);
     lock.unlock();
-    deliver(actions);
+    if (!stopped) deliver(actions);
   } else {
     auto answer = function(last_now_, actions);
     lock.unlock();
-    deliver(actions);
+    if (!stopped) deliver(actions);
     return answer;
   }
 }
@@ -84,6 +85,11 @@ void BudgetDesk::deliver(const BudgetActions& actions) {
 void BudgetDesk::start(Deliver deliver, Pids pids) {
   deliver_ = std::move(deliver);
   pids_ = std::move(pids);
+}
+
+void BudgetDesk::stop() {
+  const std::scoped_lock lock{mutex_};
+  stopped_ = true;
 }
 
 void BudgetDesk::set_server(const std::string& name, const ServerTerms& terms, ring::Instant now) {
@@ -170,9 +176,7 @@ void BudgetDesk::returned(const Permit& permit) {
 }
 
 void BudgetDesk::lost(const Permit& permit) {
-  change({}, [&](auto at, auto&) {
-    budget_.lost(permit.pool_, permit.state_, permit.pid_, at);
-  });
+  change({}, [&](auto at, auto&) { budget_.lost(permit.pool_, permit.state_, permit.pid_, at); });
 }
 
 }  // namespace pgring

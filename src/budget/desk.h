@@ -35,6 +35,8 @@ class BudgetDesk {
 
   // Before the first other call.
   void start(Deliver deliver, Pids pids);
+  // Nothing is delivered any more: the shards are about to go.
+  void stop();
 
   void set_server(const std::string& name, const ServerTerms& terms, ring::Instant now);
   [[nodiscard]] PoolId add_pool(const PoolTerms& terms, PoolBoard& board);
@@ -79,6 +81,7 @@ class BudgetDesk {
   Budget budget_;
   Deliver deliver_;
   Pids pids_;
+  bool stopped_ = false;
   ring::Instant last_now_{};  // the latest any caller said
 };
 

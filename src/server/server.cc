@@ -21,8 +21,12 @@ constexpr ring::Duration closing_limit = std::chrono::seconds{10};
 
 }  // namespace
 
-Server::Server(Shard& shard, Pool& pool)
-    : Stream{shard.loop(), stream_role::server}, shard_{shard}, pool_{pool}, id_{shard.next_id()} {
+Server::Server(Shard& shard, Pool& pool, Permit permit)
+    : Stream{shard.loop(), stream_role::server},
+      shard_{shard},
+      pool_{pool},
+      permit_{std::move(permit)},
+      id_{shard.next_id()} {
   timer_.owner = this;
   timer_.kind = timer_kind::server;
   created_ = used_ = shard.now();
@@ -73,12 +77,14 @@ void Server::ended(int error) {
   const std::string reason =
       error == 0 ? "server closed the connection"
                  : std::string{"connection lost: "} + std::generic_category().message(error);
-  if (phase_ == Phase::closing) return close();
+  if (phase_ == Phase::closing) return gone(error == 0);
   if (phase_ != Phase::ready || own_ == Own::connect_query) {
-    if (own_failed_) return login_failed(std::move(own_error_));
-    return login_failed({.sqlstate = std::string{wire::sqlstate::connection_failure},
-                         .message = "the server closed the connection during login",
-                         .detail = reason});
+    login_failed(
+        own_failed_ ? std::move(own_error_)
+                    : wire::ParsedError{.sqlstate = std::string{wire::sqlstate::connection_failure},
+                                        .message = "the server closed the connection during login",
+                                        .detail = reason});
+    return gone(error == 0);
   }
   log::warning("server connection ended", {{"shard", shard_.index()},
                                            {"database", pool_.key().database},
@@ -88,12 +94,18 @@ void Server::ended(int error) {
                                            {"linked", client_ != nullptr}});
   begin_closing();
   lose_client(wire::sqlstate::connection_failure, "server closed the connection unexpectedly");
+  gone(error == 0);
+}
+
+// The stream is over. Only its orderly end says that PostgreSQL has freed the slot, which it does first.
+void Server::gone(bool seen_to_end) {
+  if (!seen_to_end) permit_.lose();
   close();
 }
 
 void Server::send_failed(int) {
   // Its last words (why it closed) may still be there to be read: the end comes by itself.
-  if (phase_ == Phase::closing) return close();
+  if (phase_ == Phase::closing) return gone(false);
   receive_wanted(true);
 }
 
@@ -104,7 +116,7 @@ void Server::sent() {
 }
 
 void Server::timer_due() {
-  if (phase_ == Phase::closing) return close();
+  if (phase_ == Phase::closing) return gone(false);
   if (phase_ == Phase::ready && own_ != Own::connect_query) return;
   login_failed(
       {.sqlstate = std::string{wire::sqlstate::sqlclient_unable_to_establish_sqlconnection},
@@ -264,8 +276,7 @@ void Server::retire(std::string_view reason) {
   wire::append_terminate(message);
   send_text(message);
   begin_closing();
-  finish();
-  if (!is_idle()) shard_.loop().timers().set(timer_, shard_.now() + closing_limit);
+  finish_in_time();
 }
 
 void Server::discard(std::string_view reason) {
@@ -285,12 +296,18 @@ void Server::discard(std::string_view reason) {
   // PostgreSQL does not read on while it works for somebody who has gone: tell it to stop.
   if (busy) shard_.start_cancel(*this, std::nullopt);
   begin_closing();
+  finish_in_time();
+}
+
+// Half-closes and reads to the end, so that the slot is known to be free.
+void Server::finish_in_time() {
   finish();
   if (!is_idle()) shard_.loop().timers().set(timer_, shard_.now() + closing_limit);
 }
 
 void Server::begin_closing() {
   phase_ = Phase::closing;
+  permit_.closing();
   pool_.not_idle(*this);
 }
 

@@ -18,6 +18,7 @@
 #include "ring/stream.h"
 #include "ring/timer_wheel.h"
 #include "src/base/intrusive_list.h"
+#include "src/budget/permit.h"
 #include "src/server/request_queue.h"
 #include "src/session/cancel.h"
 #include "src/session/parameters.h"
@@ -38,7 +39,7 @@ class Server final : public ring::Stream {
   // What a Query of our own is for.
   enum class Own : std::uint8_t { none, connect_query, replay, reset };
 
-  Server(Shard& shard, Pool& pool);
+  Server(Shard& shard, Pool& pool, Permit permit);
   ~Server();
 
   void connect();
@@ -94,6 +95,7 @@ class Server final : public ring::Stream {
   }
 
   [[nodiscard]] Phase phase() const { return phase_; }
+  [[nodiscard]] Permit& permit() { return permit_; }
   [[nodiscard]] std::uint32_t backend_pid() const { return backend_pid_; }
   [[nodiscard]] const std::string& cancel_secret() const { return cancel_secret_; }
   [[nodiscard]] const Defaults& defaults() const { return defaults_; }
@@ -139,6 +141,8 @@ class Server final : public ring::Stream {
   void release();  // to the pool; nothing is outstanding
   void detach_client();
   void begin_closing();
+  void finish_in_time();
+  void gone(bool seen_to_end);
   void send_text(std::string_view messages);
   void lose_client(std::string_view sqlstate, std::string_view message);
 
@@ -166,6 +170,7 @@ class Server final : public ring::Stream {
   bool defaults_due_ = false;  // before the next link: take all parameters back to their defaults
   std::uint32_t cancels_ = 0;
 
+  Permit permit_;        // the budget's, as long as PostgreSQL may know this connection
   std::string partial_;  // body of an inspected message that came in pieces
   Defaults defaults_;
   Overrides overrides_;

@@ -89,6 +89,7 @@ bool Server::login_message(char type, std::span<const std::byte> body) {
     case backend::BackendKeyData:
       if (const auto key = wire::parse_backend_key_data(body)) {
         backend_pid_ = key->pid;
+        permit_.backend_is(key->pid);
         cancel_secret_.assign(reinterpret_cast<const char*>(key->secret.data()),
                               key->secret.size());
       }
@@ -245,6 +246,7 @@ void Server::login_finished() {
   login_.reset();
   fresh_ = true;
   used_ = shard_.now();
+  permit_.opened();
   log::info("server connection opened", {{"shard", shard_.index()},
                                          {"database", pool_.key().database},
                                          {"role", pool_.key().role},
@@ -263,10 +265,15 @@ void Server::login_failed(wire::ParsedError error) {
                                        {"detail", error.detail}});
   // A connect_query that takes too long is told to stop.
   if (phase_ == Phase::ready && !queue_.empty()) shard_.start_cancel(*this, std::nullopt);
+  const bool connecting = phase_ == Phase::connecting;
   begin_closing();
   ring::TimerWheel::cancel(timer_);
   const bool never_opened = is_idle();
-  if (!never_opened) close();
+  if (connecting && !never_opened) {
+    close();  // PostgreSQL does not know of it
+  } else if (!never_opened) {
+    finish_in_time();
+  }
   pool_.login_failed(*this, std::move(error), never_opened);
 }
 

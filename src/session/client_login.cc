@@ -196,9 +196,7 @@ bool Client::startup_message(const wire::StartupMessage& message, std::string_vi
 bool Client::move_home() {
   ClientLogin& login = *login_;
   const Config& config = shard_.config();
-  const DatabaseConfig* database = find_database(config, database_);
-  PoolHome& home = shard_.shared().placement.home(
-      login.key, effective_pool_size(config, *database, login.key.role));
+  PoolHome& home = shard_.shared().placement.home(login.key, config);
   login.home = &home;
   login.part = Placement::least_loaded(home);
   for (std::uint32_t part = 0; part < home.parts(); ++part) {

@@ -175,6 +175,8 @@ void Shard::on_timer(ring::Timer& timer) {
       return static_cast<CancelConnection*>(timer.owner)->timer_due();
     case timer_kind::pool_waiters:
       return static_cast<Pool*>(timer.owner)->waiters_due();
+    case timer_kind::pool_seek:
+      return static_cast<Pool*>(timer.owner)->seek_due();
     case timer_kind::maintenance:
       return maintain();
     case timer_kind::console:
@@ -327,8 +329,7 @@ void Shard::open_forced_pools() {
   for (const auto& [name, database] : config().databases) {
     if (database.wildcard || database.user.empty() || database.min_pool_size == 0) continue;
     const PoolKey key{name, database.user};
-    PoolHome& home =
-        shared_.placement.home(key, effective_pool_size(config(), database, database.user));
+    PoolHome& home = shared_.placement.home(key, config());
     for (std::uint32_t part = 0; part < home.parts(); ++part) {
       if (home.shards[part] == index_) pool(key, home, part).maintain();
     }
@@ -337,6 +338,7 @@ void Shard::open_forced_pools() {
 
 void Shard::maintain() {
   for (const auto& [key, pool] : pools_) pool->maintain();
+  shared_.budget.tick(now());
   loop_.timers().set(maintenance_, now() + maintenance_interval);
 }
 

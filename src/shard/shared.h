@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "src/budget/desk.h"
 #include "src/pool/placement.h"
 #include "src/shard/client_limits.h"
 
@@ -30,6 +31,7 @@ struct Shared {
   Shared(const Shared&) = delete;
   Shared& operator=(const Shared&) = delete;
 
+  BudgetDesk budget;
   Placement placement;
   // Shards that have more left than console clients. None, in a shutdown: the consoles are closed and all
   // shards end; until then each of them answers what a console asks.
