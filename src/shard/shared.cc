@@ -30,7 +30,7 @@ Shared::Shared(std::uint32_t shard_count)
     Shard& shard = *shards[home.shards[part]];
     shard.post([&shard, &home, part] { shard.pool(home.key, home, part).shed(); });
   };
-  budget.start(std::move(deliver), {});
+  budget.start(std::move(deliver));
 }
 
 Shared::~Shared() {
