@@ -86,8 +86,6 @@ TEST_CASE("config check: databases, servers and roles that do not go together") 
   CHECK(contains(only_error("[server.main]\n"), "f.toml: error: database: there is no database"));
   CHECK(contains(error_in("[database.pgring]"), "is the name of the console"));
   CHECK(contains(error_in("[database.pgbouncer]"), "is the name of the console"));
-  CHECK(contains(error_in("[database.x]\npool_size = 2\nmin_pool_size = 3"),
-                 "f.toml:3:17: error: database.x.min_pool_size: 3 is more than pool_size (2)"));
   CHECK(contains(error_in("[database.\"*\"]\ndbname = \"d\"\nuser = \"u\""),
                  "f.toml:2:10: error: database.\"*\".dbname"));
   CHECK(contains(error_in("[database.x]\npassword = \"p\""), "a password without the role"));
