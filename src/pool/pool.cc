@@ -283,6 +283,7 @@ void Pool::maintain() {
     }
     server = next;
   }
+  show_busy();
   shed();
   if (settings_.size_min > 0 && !paused_ && !ending_) budget().ask(home_.budget_id, now);
 }
