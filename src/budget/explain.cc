@@ -120,8 +120,7 @@ void explain_limit(WaitExplanation& why, const Budget& budget, const Budget::Poo
   why.limit = fmt::format("{}: {}", name, used);
   if (const auto holders = holders_of(budget, node); !holders.empty()) {
     const Budget::Pool& most = *holders.front();
-    why.limit += fmt::format("; {} has {}{}", &most == &pool ? "this pool" : name_of_pool(most),
-                             most.used(), longest(most, now));
+    why.limit += fmt::format("; {} has {}{}", name_of_pool(most), most.used(), longest(most, now));
   }
   const std::string source = source_of(budget, instance, node, now);
   why.detail += fmt::format(" The limit that stops it is {}: {} ({}), held by {}.", name, used,

@@ -32,7 +32,7 @@ TEST_CASE("explain: a cap of the configuration is named by its key, and raising 
   bench.wait(id, 1, bench.now);
   const auto why = bench.why(id);
   CHECK(why.reason == Reason::ceiling);
-  CHECK(why.limit == "server.main.max_connections: 2 of 2; this pool has 2");
+  CHECK(why.limit == "server.main.max_connections: 2 of 2; shop/web has 2");
   CHECK(contains(why.hint, "raise server.main.max_connections."));
 }
 
