@@ -45,10 +45,10 @@ std::optional<Count> role_max(const Budget& budget, const LimitNode& node) {
 std::string ceiling_terms(const Budget::Instance& instance) {
   if (!instance.limits) return "not known before the first login";
   const ServerLimits& said = *instance.limits;
-  std::string text = fmt::format("max_connections {} - superuser_reserved {}", said.max_connections,
-                                 said.superuser_reserved);
+  std::string text = fmt::format("max_connections {} - superuser_reserved_connections {}",
+                                 said.max_connections, said.superuser_reserved);
   // PostgreSQL has it since 16.
-  if (said.reserved > 0) text += fmt::format(" - reserved {}", said.reserved);
+  if (said.reserved > 0) text += fmt::format(" - reserved_connections {}", said.reserved);
   text += fmt::format(" - keep_free {} - others {}", instance.keep_free, said.others);
   if (said.estimated) text += " (estimated: GRANT pg_read_all_stats)";
   return text;

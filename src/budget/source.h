@@ -25,7 +25,7 @@ enum class Scope : std::uint8_t {
 // The names of the [server] entries that lead to it.
 [[nodiscard]] std::string names_of(const Budget& budget, const Budget::Instance& instance);
 
-// "max_connections 100 - superuser_reserved 3 - keep_free 3 - others 5". Empty: there is no limit.
+// "max_connections 100 - superuser_reserved_connections 3 - keep_free 3 - others 5". Empty: none is set.
 [[nodiscard]] std::string source_of(const Budget& budget, const Budget::Instance& instance,
                                     const LimitNode& node, ring::Instant now);
 

@@ -108,6 +108,8 @@ void Pool::acquire(Client& client) {
 
 void Pool::link(Client& client, Server& server) {
   not_idle(server);
+  // Else once a second, in maintain().
+  if (board().busy_since() == PartBoard::nobody) board().show_busy(shard_.now());
   ++stats_.assignments;
   server.link(client);
 }

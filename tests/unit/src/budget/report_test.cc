@@ -26,7 +26,8 @@ TEST_CASE("budget report: the ceiling's line has its terms, what is used and wha
   CHECK(line.used() == 4);
   CHECK(line.headroom() == Count{6});
   CHECK(line.others == Count{5});
-  CHECK(line.source == "max_connections 20 - superuser_reserved 3 - keep_free 2 - others 5");
+  CHECK(line.source ==
+        "max_connections 20 - superuser_reserved_connections 3 - keep_free 2 - others 5");
 }
 
 TEST_CASE("budget report: an estimate is marked with the grant that would end it") {
@@ -36,7 +37,8 @@ TEST_CASE("budget report: an estimate is marked with the grant that would end it
   limits.estimated = true;
   bench.learn(limits);
   CHECK(bench.line("ceiling", "main").source ==
-        "max_connections 20 - superuser_reserved 3 - reserved 1 - keep_free 2 - others 0 "
+        "max_connections 20 - superuser_reserved_connections 3 - reserved_connections 1 - "
+        "keep_free 2 - others 0 "
         "(estimated: GRANT pg_read_all_stats)");
 }
 
@@ -153,7 +155,8 @@ TEST_CASE(
   CHECK(why.limit == "server main: 7 of 7; shop/job has 5, longest for 12s");
   CHECK(why.detail ==
         "Pool shop/web has 2 server connections. The limit that stops it is server main: 7 of 7 "
-        "(max_connections 12 - superuser_reserved 3 - keep_free 2 - others 0), held by shop/job 5, "
+        "(max_connections 12 - superuser_reserved_connections 3 - keep_free 2 - others 0), held by "
+        "shop/job 5, "
         "longest for 12s; shop/web 2, longest for 370ms.");
   CHECK(contains(why.hint, "max_connections in postgresql.conf"));
   CHECK_FALSE(contains(why.hint, "pool_size"));
