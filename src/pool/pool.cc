@@ -28,6 +28,11 @@ constexpr std::array counters{
     &PoolStats::binds,       &PoolStats::logins,       &PoolStats::isolation_faults};
 static_assert(counters.size() * sizeof(std::uint64_t) == sizeof(PoolStats));
 
+// The maintenance tick comes once a second, and not exactly then: what is due half a second later is due.
+constexpr ring::Duration tick_slack = std::chrono::milliseconds{500};
+// A connection that asks for facts is as good as idle for so long.
+constexpr ring::Duration asking_max = std::chrono::seconds{1};
+
 bool is_temporary(const wire::ParsedError& error) {
   return error.sqlstate == wire::sqlstate::cannot_connect_now ||
          error.sqlstate == wire::sqlstate::too_many_connections;
@@ -70,6 +75,7 @@ void Pool::configure(const Config& config) {
   settings_.size_min =
       std::min(settings_.size, PoolHome::share(database->min_pool_size, home_.parts(), part_));
   settings_.server = database->server;
+  facts_desk_ = &shard_.shared().facts.desk(settings_.server);
   settings_.host = server->second.host;
   settings_.port = server->second.port;
   settings_.dbname = database_name_on_server(*database, key_.database);
@@ -159,8 +165,9 @@ bool Pool::may_open() const {
 void Pool::open_servers() {
   if (shard_.now() < retry_at_) return;
   // One for each waiter that no connection under way is for, and those that are always kept.
-  const auto wanted = [this] {
-    return opening_ < waiters_.size() || all_.size() < settings_.size_min;
+  const std::uint32_t asking = shard_.now() - asked_at_ < asking_max ? asking_ : 0;
+  const auto wanted = [this, asking] {
+    return opening_ + asking < waiters_.size() || all_.size() < settings_.size_min;
   };
   while (may_open() && wanted()) {
     auto owned = std::make_unique<Server>(shard_, *this);
@@ -238,6 +245,21 @@ void Pool::maintain() {
     server = next;
   }
   open_servers();
+  refresh_facts();
+}
+
+void Pool::facts_asked(Server& server) {
+  not_idle(server);
+  ++asking_;
+  asked_at_ = shard_.now();
+}
+
+// Connections that are given back ask by themselves; where all are idle, one must be told to.
+void Pool::refresh_facts() {
+  Server* const server = idle_.back();
+  if (server == nullptr || !facts_desk_->due(shard_.now() + tick_slack)) return;
+  // Another pool's may have been first.
+  (void)server->ask_facts(facts_desk_->interval() - tick_slack);
 }
 
 void Pool::close_idle(Server& server, std::string_view reason) { server.retire(reason); }

@@ -88,6 +88,9 @@ class Pool {
   void login_failed(Server& server, wire::ParsedError error, bool never_opened);
   void not_idle(Server& server);       // it is about to close
   void server_closed(Server& server);  // destroys it
+  // It asks the instance for facts and will be back in a moment; it is, or will not be.
+  void facts_asked(Server& server);
+  void facts_answered() { --asking_; }
 
   // Once a second: lifetimes, idle connections, min_pool_size, a retry that is due.
   void maintain();
@@ -125,6 +128,7 @@ class Pool {
   [[nodiscard]] std::size_t waiting() const { return waiters_.size(); }
   [[nodiscard]] const Client* oldest_waiter() const { return waiters_.front(); }
   [[nodiscard]] std::uint32_t part() const { return part_; }
+  [[nodiscard]] FactsDesk& facts_desk() { return *facts_desk_; }
 
   using ServerList = IntrusiveList<Server, &Server::all_hook>;
   [[nodiscard]] const ServerList& servers() const { return all_; }
@@ -133,6 +137,7 @@ class Pool {
   void link(Client& client, Server& server);
   void serve_waiters();
   void open_servers();
+  void refresh_facts();
   [[nodiscard]] bool may_open() const;
   void refuse_waiters();
   void arm_waiters_timer();
@@ -144,6 +149,7 @@ class Pool {
   PoolHome& home_;
   std::uint32_t part_;
   PoolSettings settings_;
+  FactsDesk* facts_desk_ = nullptr;  // of settings_.server
 
   IntrusiveList<Server, &Server::idle_hook> idle_;
   ServerList all_;
@@ -151,6 +157,8 @@ class Pool {
   IntrusiveList<Client, &Client::waiting_hook> waiters_;
   ring::Timer waiters_timer_;
   std::uint32_t opening_ = 0;
+  std::uint32_t asking_ = 0;  // connections that ask for facts
+  ring::Instant asked_at_{};  // the last of them
   std::uint32_t clients_ = 0;
   bool paused_ = false;
   bool ending_ = false;

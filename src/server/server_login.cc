@@ -89,6 +89,7 @@ bool Server::login_message(char type, std::span<const std::byte> body) {
     case backend::BackendKeyData:
       if (const auto key = wire::parse_backend_key_data(body)) {
         backend_pid_ = key->pid;
+        counted_.identified(key->pid);
         cancel_secret_.assign(reinterpret_cast<const char*>(key->secret.data()),
                               key->secret.size());
       }
@@ -243,6 +244,7 @@ bool Server::answer_sasl(const wire::Authentication& request) {
 void Server::login_finished() {
   ring::TimerWheel::cancel(timer_);
   login_.reset();
+  counted_.logged_in();
   fresh_ = true;
   used_ = shard_.now();
   log::info("server connection opened", {{"shard", shard_.index()},
