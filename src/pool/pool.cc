@@ -301,12 +301,12 @@ void Pool::facts_asked(Server& server) {
   asked_at_ = shard_.now();
 }
 
-// While no connection is given back, none asks.
+// Connections that are given back ask by themselves; where all are idle, one must be told to.
 void Pool::refresh_facts() {
   Server* const server = idle_.back();
   if (server == nullptr || !facts_desk_->due(shard_.now() + tick_slack)) return;
-  (void)server->ask_facts(facts_desk_->interval() -
-                          tick_slack);  // another pool's may have been first
+  // Another pool's may have been first.
+  (void)server->ask_facts(facts_desk_->interval() - tick_slack);
 }
 
 void Pool::close_idle(Server& server, std::string_view reason) { server.retire(reason); }
