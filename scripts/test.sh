@@ -205,6 +205,8 @@ all_tests() {
     doctest "ring and mailbox (TSan)" 600 "${tsan[@]}" "$(program tsan unit_tests)" \
       --source-file='*unit/ring*,*mailbox*,*shard*'
     doctest "ring on this kernel (TSan)" 600 "${tsan[@]}" "$(program tsan ring_tests)"
+    python_tests "shards (TSan)" tsan tests/integration/test_console.py tests/integration/test_cancel.py \
+      tests/integration/test_signals.py
   }
   test_build fuzz && fuzz_targets 10
   return 0
