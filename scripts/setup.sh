@@ -4,8 +4,8 @@
 # that is installed, except where a missing package demands it.
 
 # shellcheck disable=SC2034  # packages_of names these lists indirectly
-# "a|b": any of them will do, the first one is installed.
-packages_build=(g++ meson ninja-build 'pkg-config|pkgconf' libssl-dev libtomlplusplus-dev libmimalloc-dev
+# "a|b": any of them will do, the first one is installed. make is what g++ links with on several cores.
+packages_build=(g++ make meson ninja-build 'pkg-config|pkgconf' libssl-dev libtomlplusplus-dev libmimalloc-dev
   doctest-dev libfmt-dev libcli11-dev ca-certificates
   'postgresql|postgresql-15|postgresql-16|postgresql-17|postgresql-18')
 packages_test=(python3 python3-pytest python3-psycopg python3-psycopg2 python3-asyncpg
