@@ -21,13 +21,18 @@
 // it asserts that a table header's name begins with an ASCII key character, before the code that
 // reports the error ("[é]" aborts); and for a character such as "é" outside of texts its test for
 // blanks runs into __builtin_unreachable, where "false" is meant. So: no assertions, that test with
-// its macro set right, and an abort for every other "unreachable".
+// its macro set right, and an abort for every other "unreachable". 3.4, whose headers end in .hpp,
+// has a right test for blanks.
 #undef NDEBUG
 #define TOML_ASSERT(condition) static_assert(true)
+#if __has_include(<toml++/impl/preprocessor.hpp>)
+#include <toml++/impl/preprocessor.hpp>
+#else
 #include <toml++/impl/forward_declarations.h>
 #undef TOML_UNREACHABLE
 #define TOML_UNREACHABLE return false
 #include <toml++/impl/unicode.h>
+#endif
 #undef TOML_UNREACHABLE
 #define TOML_UNREACHABLE POOLER_UNREACHABLE()
 #include <toml++/toml.h>
