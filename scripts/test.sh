@@ -92,7 +92,8 @@ python_tests() {
   PGRING=$PWD/build/$kind/src/pgring PGRING_BUILD=$kind PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \
     PGRING_TEST_DEADLINE=$([ "$kind" = release ] && echo 30 || echo 90) \
     timeout --kill-after=30 "${python_limit_s:-1500}" "${tsan[@]}" /usr/bin/python3 -m pytest -p no:cacheprovider -q -rs \
-    --durations=15 --junitxml="$report" "$folder" "$@" >"$log" 2>&1 </dev/null || code=$?
+    --durations=15 --basetemp=.do/tmp --junitxml="$report" "$folder" "$@" >"$log" 2>&1 </dev/null || code=$?
+  rm -rf .do/tmp
   numbers=$(junit_numbers "$report") || numbers="0 1 0"
   read -r good bad skipped <<<"$numbers"
   if [ "$bad" -eq 0 ] && { [ "$code" -ne 0 ] || [ "$good" -eq 0 ]; }; then
@@ -178,6 +179,7 @@ run_tests() {
   mkdir -p "$logs"
   sanitizer_options
   mapfile -t tsan < <(tsan_prefix)
+  setup build test
   case ${1:-} in
     '') all_tests ;;
     quick)
@@ -208,7 +210,6 @@ filtered_tests() {
 }
 
 all_tests() {
-  setup build test
   test_build release && {
     doctest "unit tests" 300 "$(program release unit_tests)"
     doctest "simulation" 600 "$(program release simulation_tests)"
