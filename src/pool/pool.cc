@@ -114,6 +114,8 @@ void Pool::acquire(Client& client) {
 
 void Pool::link(Client& client, Server& server) {
   not_idle(server);
+  // Else once a second, in maintain().
+  if (board().busy_since() == PartBoard::nobody) board().show_busy(shard_.now());
   ++stats_.assignments;
   server.link(client);
 }
@@ -290,6 +292,7 @@ void Pool::maintain() {
     }
     server = next;
   }
+  show_busy();
   shed();
   refresh_facts();
   if (settings_.size_min > 0 && !paused_ && !ending_) budget().ask(home_.budget_id, now);
