@@ -15,6 +15,7 @@
 #include "src/budget/facts_desk.h"
 #include "src/pool/placement.h"
 #include "src/shard/client_limits.h"
+#include "src/shard/superuser_hints.h"
 
 namespace pgring {
 
@@ -34,6 +35,7 @@ struct Shared {
   Shared& operator=(const Shared&) = delete;
 
   BudgetDesk budget;
+  SuperuserHints superusers;
   Placement placement;
   FactsDesks facts;
   // Constant after start; may be empty. Called on the thread of the shard that asked, with the server's name.
