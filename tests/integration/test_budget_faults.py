@@ -60,7 +60,7 @@ def test_after_a_backend_was_killed_and_all_went_with_it_the_count_is_true(small
     pooler, traffic = loaded
     until(lambda: small_postgres.own() >= 5, "there are backends")
     os.kill(small_postgres.backends()[0], signal.SIGKILL)
-    small_postgres.reconnect()
+    small_postgres.await_crash()
     served(traffic, time.monotonic())
     settled(pooler, small_postgres)
 
@@ -152,7 +152,14 @@ def test_connections_cut_on_the_way_count_until_postgresql_has_ended_them(small_
                         client.login().run("select 1")
                 client.close()
                 cutter.limit = None
-        assert raw(pooler).login().value("select 1") == "1"
+
+        def served():
+            try:
+                return raw(pooler).login().value("select 1") == "1"
+            except Closed:  # one that waits is told of the last failure
+                return False
+
+        until(served, "clients are served again")
         assert small_postgres.own() <= 5
         settled(pooler, small_postgres)
     finally:

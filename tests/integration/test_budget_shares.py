@@ -78,7 +78,7 @@ def test_a_pool_on_four_shards_serves_in_the_order_its_clients_asked(small_postg
     small_postgres.admin.execute(
         "drop table if exists served; create table served (asked float8, started float8);"
         " grant all on served to public")
-    pooler = small_pgring(pool_size=4)
+    pooler = small_pgring(pool_size=8)
     mates, strangers = on_one_shard(raw, pooler, 16)
     # Uneven on purpose: sixteen clients on one shard, one on each other.
     alone = {shard_of(client): client for client in strangers}
@@ -86,7 +86,7 @@ def test_a_pool_on_four_shards_serves_in_the_order_its_clients_asked(small_postg
     for client in strangers:
         if client not in clients:
             client.close()
-    open_pool(clients[:4])
+    open_pool(clients[-8:])
 
     def ask(client):
         client.send(query(f"insert into served select {time.time()!r}, extract(epoch from"

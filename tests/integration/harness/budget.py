@@ -44,8 +44,8 @@ class SmallPostgres(Postgres):
         for database in (DATABASE, OTHER_DATABASE):
             self.admin.execute(f"alter database {database} connection limit -1")
 
-    def reconnect(self):
-        """Waits until the server answers again after a crash of its own."""
+    def await_crash(self):
+        """Waits until the server has ended all its backends, and answers again."""
 
         def answers():
             try:
@@ -53,6 +53,7 @@ class SmallPostgres(Postgres):
             except psycopg.OperationalError:
                 return False
 
+        until(lambda: not answers(), "PostgreSQL notices")
         until(answers, "PostgreSQL has recovered", 60)
 
     def restart(self):
