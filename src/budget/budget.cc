@@ -340,8 +340,8 @@ Reason Budget::stopped_by(const Pool& pool, ring::Instant now) const {
   if (now < pool.retry_at) return Reason::backoff;
   if (!instance.limits && alive > 0) return Reason::server;
   if (pool.of(PermitState::opening) >= opening_max) return Reason::burst;
-  if (pool.used() >= allowed(pool, now)) {
-    return pool.used() < pool.terms.size + pool.terms.reserve ? Reason::reserve : Reason::pool;
+  if (pool.sized() >= allowed(pool, now)) {
+    return pool.sized() < pool.terms.size + pool.terms.reserve ? Reason::reserve : Reason::pool;
   }
   for (const LimitNode* const node : pool.nodes) {
     const auto limit = limit_of(*node, now);

@@ -237,6 +237,9 @@ struct Budget::Pool {
 
   [[nodiscard]] Count used() const { return count[0] + count[1] + count[2] + count[3]; }
   [[nodiscard]] Count of(PermitState state) const { return count[static_cast<std::size_t>(state)]; }
+  // What counts against pool_size, which is ours: a lost connection is none of the pool's any more, only
+  // PostgreSQL may still know it.
+  [[nodiscard]] Count sized() const { return used() - of(PermitState::lost); }
   // Connections it has or will have: what fairness compares.
   [[nodiscard]] Count held() const { return of(PermitState::opening) + of(PermitState::open); }
   // Waiters nothing is coming for.

@@ -19,12 +19,6 @@ Permit& Permit::operator=(Permit&& from) noexcept {
   return *this;
 }
 
-void Permit::backend_is(std::uint32_t pid) {
-  if (desk_ == nullptr || pid == 0 || pid_ != 0) return;
-  pid_ = pid;
-  desk_->pids_.added(pool_, pid, desk_->read([](const auto&, auto now) { return now; }));
-}
-
 void Permit::opened() {
   if (desk_ == nullptr || state_ != PermitState::opening) return;
   desk_->opened(*this);
@@ -82,10 +76,7 @@ void BudgetDesk::deliver(const BudgetActions& actions) {
   }
 }
 
-void BudgetDesk::start(Deliver deliver, Pids pids) {
-  deliver_ = std::move(deliver);
-  pids_ = std::move(pids);
-}
+void BudgetDesk::start(Deliver deliver) { deliver_ = std::move(deliver); }
 
 void BudgetDesk::stop() {
   const std::scoped_lock lock{mutex_};
@@ -167,12 +158,9 @@ void BudgetDesk::closing(const Permit& permit) {
 }
 
 void BudgetDesk::returned(const Permit& permit) {
-  ring::Instant now;
   change({}, [&](auto at, auto& actions) {
-    now = at;
     budget_.returned(permit.pool_, permit.state_, at, actions);
   });
-  if (permit.pid_ != 0) pids_.removed(permit.pool_, permit.pid_, now);
 }
 
 void BudgetDesk::lost(const Permit& permit) {

@@ -145,7 +145,7 @@ std::string explain_wait(const Budget& budget, PoolId id, ring::Instant now) {
       fmt::format("Pool {}/{} has {} server connections, pool_size is {}", pool.terms.database,
                   pool.terms.role, pool.used(), pool.terms.size);
   const LimitNode* const node = node_that_stops(pool, now);
-  if (pool.used() >= Budget::allowed(pool, now) || node == nullptr) {
+  if (pool.sized() >= Budget::allowed(pool, now) || node == nullptr) {
     return text + fmt::format("; what stops another: {}.", name_of(pool.reason));
   }
   const Budget::Instance& instance = *pool.instance;

@@ -97,7 +97,7 @@ void Shares::relieve() {
     State* next = nullptr;
     for (State& state : states_) {
       if (state.settled || state.get >= state.pool->unmet() ||
-          state.pool->used() + state.get >= Budget::allowed(*state.pool, now_))
+          state.pool->sized() + state.get >= Budget::allowed(*state.pool, now_))
         continue;
       const auto share = [](const State& of, const State& other) {
         return of.held() * other.pool->terms.weight;

@@ -34,6 +34,7 @@ std::uint32_t effective_pool_size(const Config& config, const DatabaseConfig& da
 
 std::uint32_t effective_reserve(const Config& config, const DatabaseConfig& database,
                                 std::string_view role) {
+  if (database.reserve_pool_timeout == duration_off) return 0;
   const auto entry = config.roles.find(role);
   const bool has_own = entry != config.roles.end() && entry->second.reserve_pool_size.has_value();
   return has_own ? *entry->second.reserve_pool_size : database.reserve_pool_size;

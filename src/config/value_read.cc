@@ -12,6 +12,7 @@ namespace pgring {
 namespace {
 
 constexpr std::size_t quoted_characters_max = 80;
+constexpr std::string_view cannot_be_off = "this one cannot be off";
 
 std::string quoted(std::string_view text) {
   const bool is_long = text.size() > quoted_characters_max;
@@ -77,8 +78,8 @@ ValueResult read_integer(const TomlNode& node, const ValueRule& rule, std::uint3
   }
   if (node.kind != TomlKind::integer) return wrong_kind(node, range_text(rule), {});
   if (node.integer < rule.min || node.integer > rule.max) {
-    std::string hint;
-    if (node.integer <= 0 && !rule.absent.empty()) {
+    std::string hint(rule.hint);
+    if (hint.empty() && node.integer <= 0 && !rule.absent.empty()) {
       hint = fmt::format("write \"{}\" where no limit is meant", rule.absent);
     }
     return ValueProblem{
@@ -136,14 +137,18 @@ ValueResult read_value(const TomlNode& node, const ValueRule& rule, Duration& va
     value = duration_off;
     return std::nullopt;
   }
+  if (rule.absent.empty() && node.kind == TomlKind::string && node.text == "off") {
+    return ValueProblem{node.at, "\"off\" where a duration such as \"30s\" is expected",
+                        std::string(cannot_be_off)};
+  }
   const std::string or_off = rule.absent.empty() ? "" : " or \"off\"";
   if (node.kind == TomlKind::integer || node.kind == TomlKind::floating) {
     std::string hint = "durations are text with a unit: \"1500ms\", \"30s\"";
     if (node.kind == TomlKind::integer && node.integer > 0) {
       hint = fmt::format("add the unit: \"{}s\" for seconds, \"{}ms\" for milliseconds",
                          node.integer, node.integer);
-    } else if (node.kind == TomlKind::integer && node.integer == 0 && !rule.absent.empty()) {
-      hint = "write \"off\" where no limit is meant";
+    } else if (node.kind == TomlKind::integer && node.integer == 0) {
+      hint = rule.absent.empty() ? cannot_be_off : "write \"off\" where no limit is meant";
     }
     return wrong_kind(node, "a duration such as \"30s\"" + or_off, std::move(hint));
   }
@@ -154,7 +159,7 @@ ValueResult read_value(const TomlNode& node, const ValueRule& rule, Duration& va
   if (!duration) {
     UnitProblem problem = std::move(duration).error();
     if (rule.absent.empty() && problem.hint.find("\"off\"") != std::string::npos) {
-      problem.hint = "this one cannot be off";
+      problem.hint = cannot_be_off;
     }
     return ValueProblem{node.at, quoted(node.text) + " " + problem.message,
                         std::move(problem.hint)};

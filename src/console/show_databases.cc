@@ -52,11 +52,11 @@ void put_row(Rows& rows, const Shard& shard, std::string_view name, const Usage&
   text_or_null(rows, database->user);
   rows.number(database->pool_size);
   rows.number(database->min_pool_size);
-  rows.number(0);  // reserve_pool_size
+  rows.number(database->reserve_pool_size);
   rows.number(seconds(config.timeouts.server_lifetime));
   rows.text(name_of(database->pool_mode));
   rows.null();
-  rows.number(0);  // max_connections: unlimited
+  rows.number(database->max_connections.value_or(0));
   rows.number(usage.connections);
   rows.number(database->max_clients.value_or(0));
   rows.number(usage.clients);

@@ -22,6 +22,11 @@ constexpr ring::Duration rested = std::chrono::milliseconds{1};
 constexpr ring::Duration seek_interval = std::chrono::milliseconds{20};
 constexpr ring::Duration ask_interval = std::chrono::milliseconds{5};
 
+// Connections nobody uses are asked for facts by a maintenance tick that comes once a second, and not exactly
+// then. One that is asking is as good as idle for no longer than the second.
+constexpr ring::Duration tick_slack = std::chrono::milliseconds{500};
+constexpr ring::Duration asking_max = std::chrono::seconds{1};
+
 Failure failure_of(const wire::ParsedError& error) {
   if (error.sqlstate == wire::sqlstate::cannot_connect_now) return Failure::starting;
   if (error.sqlstate != wire::sqlstate::too_many_connections) return Failure::other;
@@ -64,6 +69,7 @@ void Pool::configure(const Config& config) {
   settings_.mode = effective_pool_mode(config, *database, key_.role);
   settings_.size_min = database->min_pool_size;
   settings_.server = database->server;
+  facts_desk_ = &shard_.shared().facts.desk(settings_.server);
   settings_.host = server->second.host;
   settings_.port = server->second.port;
   settings_.dbname = database_name_on_server(*database, key_.database);
@@ -172,7 +178,8 @@ void Pool::show_waiters() {
 // Getting more.
 
 void Pool::seek() {
-  if (paused_ || ending_ || waiters_.size() <= opening_ + board().inbound()) return;
+  const std::uint32_t asking = shard_.now() - asked_at_ < asking_max ? asking_ : 0;
+  if (paused_ || ending_ || waiters_.size() <= opening_ + asking + board().inbound()) return;
   if (!borrow() && shard_.now() >= ask_again_) {
     // The budget knows every waiter by the board: while it has no permit, asking for each is of no use.
     if (budget().ask(home_.budget_id, shard_.now()) != Reason::none)
@@ -284,7 +291,22 @@ void Pool::maintain() {
     server = next;
   }
   shed();
+  refresh_facts();
   if (settings_.size_min > 0 && !paused_ && !ending_) budget().ask(home_.budget_id, now);
+}
+
+void Pool::facts_asked(Server& server) {
+  not_idle(server);
+  ++asking_;
+  asked_at_ = shard_.now();
+}
+
+// While no connection is given back, none asks.
+void Pool::refresh_facts() {
+  Server* const server = idle_.back();
+  if (server == nullptr || !facts_desk_->due(shard_.now() + tick_slack)) return;
+  (void)server->ask_facts(facts_desk_->interval() -
+                          tick_slack);  // another pool's may have been first
 }
 
 void Pool::close_idle(Server& server, std::string_view reason) { server.retire(reason); }

@@ -91,6 +91,9 @@ class Pool {
   void login_failed(Server& server, wire::ParsedError error, bool never_opened);
   void not_idle(Server& server);       // it is about to close
   void server_closed(Server& server);  // destroys it
+  // It asks the instance for facts and will be back in a moment; it is, or will not be.
+  void facts_asked(Server& server);
+  void facts_answered() { --asking_; }
 
   // Once a second: lifetimes, idle connections, min_pool_size.
   void maintain();
@@ -135,6 +138,7 @@ class Pool {
   [[nodiscard]] std::size_t waiting() const { return waiters_.size(); }
   [[nodiscard]] const Client* oldest_waiter() const { return waiters_.front(); }
   [[nodiscard]] std::uint32_t part() const { return part_; }
+  [[nodiscard]] FactsDesk& facts_desk() { return *facts_desk_; }
 
   using ServerList = IntrusiveList<Server, &Server::all_hook>;
   [[nodiscard]] const ServerList& servers() const { return all_; }
@@ -148,6 +152,7 @@ class Pool {
   void show_waiters();
   [[nodiscard]] std::optional<wire::ParsedError> hopeless();
   void refuse_everywhere();
+  void refresh_facts();
   void arm_waiters_timer();
   void close_idle(Server& server, std::string_view reason);
   void end_period();
@@ -160,6 +165,7 @@ class Pool {
   PoolHome& home_;
   std::uint32_t part_;
   PoolSettings settings_;
+  FactsDesk* facts_desk_ = nullptr;  // of settings_.server
 
   IntrusiveList<Server, &Server::idle_hook> idle_;
   ServerList all_;
@@ -169,6 +175,8 @@ class Pool {
   ring::Timer seek_timer_;
   ring::Instant ask_again_{};
   std::uint32_t opening_ = 0;
+  std::uint32_t asking_ = 0;  // connections that ask for facts
+  ring::Instant asked_at_{};  // the last of them
   std::uint32_t clients_ = 0;
   bool paused_ = false;
   bool ending_ = false;

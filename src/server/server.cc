@@ -6,6 +6,7 @@
 
 #include "src/log/log.h"
 #include "src/pool/pool.h"
+#include "src/server/server_facts.h"
 #include "src/server/server_login.h"
 #include "src/session/client.h"
 #include "src/shard/roles.h"
@@ -18,6 +19,8 @@ namespace {
 
 // How long PostgreSQL may take to close its side of a connection we have ended.
 constexpr ring::Duration closing_limit = std::chrono::seconds{10};
+// Connections are often opened several at once: the facts of one will do for the others.
+constexpr ring::Duration facts_age_at_login = std::chrono::milliseconds{200};
 
 }  // namespace
 
@@ -34,6 +37,7 @@ Server::Server(Shard& shard, Pool& pool, Permit permit)
 
 Server::~Server() {
   if (cancel_waiting_) shard_.cancel_forwarded(*cancel_waiting_);
+  counted_.end(shard_.now());
 }
 
 void Server::connect() {
@@ -48,6 +52,7 @@ void Server::connect() {
     return fail("the host " + pool_.settings().host + " of server " + pool_.settings().server +
                 " did not resolve");
   }
+  counted_.begin(pool_.facts_desk(), pool_.settings().role, pool_.settings().dbname);
   const SocketAddress& address = found->second.front();
   const int socket = make_socket(address);
   if (socket < 0)
@@ -117,6 +122,8 @@ void Server::sent() {
 
 void Server::timer_due() {
   if (phase_ == Phase::closing) return gone(false);
+  if (phase_ == Phase::ready && own_ == Own::facts)
+    return discard("the server does not answer what its limits are");
   if (phase_ == Phase::ready && own_ != Own::connect_query) return;
   login_failed(
       {.sqlstate = std::string{wire::sqlstate::sqlclient_unable_to_establish_sqlconnection},
@@ -165,6 +172,9 @@ void Server::own_finished() {
       overrides_ = {};
       used_ = shard_.now();
       release_due_ = true;
+      return;
+    case Own::facts:
+      facts_finished();
       return;
     case Own::none:
       return;
@@ -247,7 +257,8 @@ void Server::release() {
   // Its last client may have read slowly: the next one's answers are to be read, and its end to be seen.
   receive_wanted(true);
   if (cancels_ > 0) return;  // cancel_ended() comes back here
-  used_ = shard_.now();
+  const bool unused = std::exchange(facts_over_, false);
+  if (!unused) used_ = shard_.now();
   const auto& settings = pool_.settings();
   // A session leaves more behind than parameters.
   if (settings.mode == PoolMode::session && !fresh_ && !std::exchange(reset_done_, true) &&
@@ -257,6 +268,11 @@ void Server::release() {
     return run_own(Own::reset, settings.reset_query);
   }
   if (std::exchange(defaults_due_, false)) return run_own(Own::reset, "RESET ALL");
+  // A new connection comes with new facts, unless there are some from a moment ago: its login has changed them.
+  if (!unused && (fresh_ || counted_.desk().due(shard_.now())) &&
+      ask_facts(fresh_ ? facts_age_at_login : ring::Duration::max())) {
+    return;
+  }
   pool_.put_back(*this);
 }
 
@@ -308,6 +324,7 @@ void Server::finish_in_time() {
 void Server::begin_closing() {
   phase_ = Phase::closing;
   permit_.closing();
+  if (facts_ != nullptr) facts_abandoned();
   pool_.not_idle(*this);
 }
 
@@ -339,7 +356,7 @@ std::string_view Server::state_name() const {
       break;
   }
   if (cancels_ > 0 && client_ == nullptr) return "being_canceled";
-  if (own_ == Own::reset) return "tested";
+  if (own_ == Own::reset || own_ == Own::facts) return "tested";
   if (client_ != nullptr || !queue_.empty()) return "active";
   return "idle";
 }

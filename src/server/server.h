@@ -4,7 +4,8 @@
 //         they are for. Knows the session state that is confirmed by replies.
 // Owner:  its Pool, on its shard. Life: made by Pool::open_server, destroyed after its stream is closed,
 //         which is when PostgreSQL has closed its side: until then it counts against the pool's size.
-// Files:  server.cc life and release, server_login.cc the login, server_relay.cc replies (hot path).
+// Files:  server.cc life and release, server_login.cc the login, server_relay.cc replies (hot path),
+//         server_facts.cc what the instance tells of its limits.
 // Errors: whatever is wrong with the connection ends it (fail) and the linked client with it.
 #pragma once
 
@@ -18,6 +19,7 @@
 #include "ring/stream.h"
 #include "ring/timer_wheel.h"
 #include "src/base/intrusive_list.h"
+#include "src/budget/facts_desk.h"
 #include "src/budget/permit.h"
 #include "src/server/request_queue.h"
 #include "src/session/cancel.h"
@@ -31,13 +33,14 @@ namespace pgring {
 class Client;
 class Pool;
 class Shard;
+struct FactsAsked;
 struct ServerLogin;
 
 class Server final : public ring::Stream {
  public:
   enum class Phase : std::uint8_t { connecting, logging_in, ready, closing };
   // What a Query of our own is for.
-  enum class Own : std::uint8_t { none, connect_query, replay, reset };
+  enum class Own : std::uint8_t { none, connect_query, replay, reset, facts };
 
   Server(Shard& shard, Pool& pool, Permit permit);
   ~Server();
@@ -75,6 +78,10 @@ class Server final : public ring::Stream {
   // A Query of our own; its answer is swallowed. REQUIRES: nothing outstanding.
   void run_own(Own purpose, std::string_view sql);
   [[nodiscard]] Own own() const { return own_; }
+
+  // Asks the instance for its facts if nobody does and what is known is older than max_age, or is due.
+  // True: it does, is not idle meanwhile, and goes back to its pool. REQUIRES: nothing outstanding.
+  [[nodiscard]] bool ask_facts(ring::Duration max_age);
 
   // Cancels on their way to this connection: it is not released before they are over.
   void cancel_when_usable(const CancelOrigin& origin);
@@ -138,6 +145,12 @@ class Server final : public ring::Stream {
   void command_complete(std::span<const std::byte> body);
   void isolation_fault(std::string_view what);
 
+  // server_facts.cc
+  void facts_finished();
+  void facts_learned(FactsAsked& asked);
+  void facts_failed(const FactsAsked& asked, const wire::ParsedError& error);
+  void facts_abandoned();
+
   void release();  // to the pool; nothing is outstanding
   void detach_client();
   void begin_closing();
@@ -168,6 +181,7 @@ class Server final : public ring::Stream {
   bool reset_done_ = false;    // since the last link of a session
   bool reset_seen_ = false;    // the client has RESET ALL or DISCARD ALL
   bool defaults_due_ = false;  // before the next link: take all parameters back to their defaults
+  bool facts_over_ = false;    // it was not used since: only asked for facts
   std::uint32_t cancels_ = 0;
 
   Permit permit_;        // the budget's, as long as PostgreSQL may know this connection
@@ -176,6 +190,8 @@ class Server final : public ring::Stream {
   Overrides overrides_;
   Overrides replayed_;  // what a replay will have set, with the server's spelling
   std::unique_ptr<ServerLogin> login_;
+  std::unique_ptr<FactsAsked> facts_;  // while own_ is facts
+  OurConnection counted_;              // among those the instance has of ours
   wire::ParsedError own_error_;
   std::string_view close_reason_;  // not empty: close instead of releasing; static text
   std::uint32_t backend_pid_ = 0;

@@ -90,6 +90,7 @@ bool Server::login_message(char type, std::span<const std::byte> body) {
       if (const auto key = wire::parse_backend_key_data(body)) {
         backend_pid_ = key->pid;
         permit_.backend_is(key->pid);
+        counted_.identified(key->pid);
         cancel_secret_.assign(reinterpret_cast<const char*>(key->secret.data()),
                               key->secret.size());
       }
@@ -244,6 +245,7 @@ bool Server::answer_sasl(const wire::Authentication& request) {
 void Server::login_finished() {
   ring::TimerWheel::cancel(timer_);
   login_.reset();
+  counted_.logged_in();
   fresh_ = true;
   used_ = shard_.now();
   permit_.opened();

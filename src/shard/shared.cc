@@ -1,5 +1,6 @@
 #include "src/shard/shared.h"
 
+#include "src/budget/learn.h"
 #include "src/shard/shard.h"
 #include "wire/random.h"
 
@@ -30,7 +31,10 @@ Shared::Shared(std::uint32_t shard_count)
     Shard& shard = *shards[home.shards[part]];
     shard.post([&shard, &home, part] { shard.pool(home.key, home, part).shed(); });
   };
-  budget.start(std::move(deliver), {});
+  budget.start(std::move(deliver));
+  facts_learned = [this](const std::string& server, const Learned& learned) {
+    budget.learned(server, limits_of(learned), alive_pids(learned), learned.asked, learned.at);
+  };
 }
 
 Shared::~Shared() {
