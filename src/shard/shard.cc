@@ -150,6 +150,9 @@ void Shard::on_sent(ring::Stream& stream) {
   if (stream.role() == stream_role::server) return static_cast<Server&>(stream).sent();
 }
 
+// Nobody asks for it yet.
+void Shard::on_quiet(ring::Stream&) { POOLER_UNREACHABLE(); }
+
 void Shard::on_closed(ring::Stream& stream) {
   if (stream.role() == stream_role::client) {
     auto& client = static_cast<Client&>(stream);

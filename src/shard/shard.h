@@ -51,6 +51,7 @@ class Shard {
   void on_end(ring::Stream& stream, int error);
   void on_send_failed(ring::Stream& stream, int error);
   void on_sent(ring::Stream& stream);
+  void on_quiet(ring::Stream& stream);
   void on_closed(ring::Stream& stream);
   void on_timer(ring::Timer& timer);
 
