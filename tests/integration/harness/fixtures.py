@@ -4,6 +4,7 @@ import resource
 
 import pytest
 
+from harness.budget import USERLIST, SmallPostgres, config
 from harness.pooler import Pgring
 from harness.postgres import Postgres
 from harness.raw import RawClient
@@ -15,6 +16,20 @@ def postgres():
     server = Postgres()
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def shared_small_postgres():
+    server = SmallPostgres()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def small_postgres(shared_small_postgres):
+    """A PostgreSQL of 20 connections that a test may restart and whose limits it may alter."""
+    yield shared_small_postgres
+    shared_small_postgres.forget_limits()
 
 
 @pytest.fixture
@@ -74,6 +89,17 @@ def pgring(pgring_idle):
 
     def make(server=None, **options):
         return pgring_idle(server, **options).start()
+
+    return make
+
+
+@pytest.fixture
+def small_pgring(small_postgres, pgring):
+    """Makes started pgring processes on four shards before the small PostgreSQL."""
+
+    def make(changes=None, **database):
+        return pgring(small_postgres, changes=config(changes or {}), database=database,
+                      userlist=USERLIST)
 
     return make
 
