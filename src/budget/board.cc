@@ -34,6 +34,12 @@ std::int64_t PoolBoard::idle_since() const {
   return since;
 }
 
+std::int64_t PoolBoard::busy_since() const {
+  std::int64_t since = PartBoard::nobody;
+  for (std::uint32_t i = 0; i < size_; ++i) since = std::min(since, parts_[i].busy_since());
+  return since;
+}
+
 std::optional<std::uint32_t> PoolBoard::promise_to_hungrier(std::uint32_t part,
                                                             std::int64_t own_oldest,
                                                             ring::Duration slack) {

@@ -31,6 +31,10 @@ class alignas(64) PartBoard {
     waiting_.store(count, std::memory_order_relaxed);
     oldest_.store(count_of(oldest), std::memory_order_relaxed);
   }
+  // Since when the link that lasts longest does; as of a second ago.
+  void show_busy(std::optional<ring::Instant> since) {
+    busy_since_.store(count_of(since), std::memory_order_relaxed);
+  }
   // Not made yet, paused or ending: it takes no connection.
   void show_closed(bool closed) { closed_.store(closed, std::memory_order_relaxed); }
 
@@ -46,6 +50,10 @@ class alignas(64) PartBoard {
   // Since when the connection unused for longest is idle; `nobody` when none is.
   [[nodiscard]] std::int64_t idle_since() const {
     return idle_since_.load(std::memory_order_relaxed);
+  }
+  // `nobody` when no connection is in use.
+  [[nodiscard]] std::int64_t busy_since() const {
+    return busy_since_.load(std::memory_order_relaxed);
   }
 
   // Connections on their way to this part. Promised by any shard, kept or broken by one.
@@ -70,6 +78,7 @@ class alignas(64) PartBoard {
   std::atomic<std::uint32_t> waiting_{0};
   std::atomic<std::int64_t> oldest_{nobody};
   std::atomic<std::int64_t> idle_since_{nobody};
+  std::atomic<std::int64_t> busy_since_{nobody};
   std::atomic<bool> closed_{true};  // until the part is made
   alignas(64) std::atomic<std::uint32_t> inbound_{0};
 };
@@ -97,6 +106,7 @@ class PoolBoard {
   [[nodiscard]] std::uint32_t inbound() const;
   [[nodiscard]] std::int64_t oldest() const;
   [[nodiscard]] std::int64_t idle_since() const;
+  [[nodiscard]] std::int64_t busy_since() const;
 
   // The part whose waiter asked first, if it is by more than `slack` before `own_oldest` (the oldest waiter of
   // `part`, which has a connection to give). One connection at a time is promised to a part; the promise is

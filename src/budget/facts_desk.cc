@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <utility>
-#include <vector>
 
 #include "src/base/check.h"
 
@@ -20,11 +19,11 @@ std::shared_ptr<const FactsDesk::Question> make_question(FactsNames names) {
 
 }  // namespace
 
-FactsDesk::FactsDesk(std::string server)
-    : server_{std::move(server)}, question_{make_question({})} {}
+FactsDesk::FactsDesk(FactsDesks& all, std::string server)
+    : all_{all}, server_{std::move(server)}, question_{make_question({})} {}
 
 std::optional<FactsDesk::Claim> FactsDesk::claim(ring::Instant now, ring::Duration max_age) {
-  const std::scoped_lock lock{mutex_};
+  const std::scoped_lock lock{all_.mutex_};
   if (now < claimed_until_ || now < retry_at_) return std::nullopt;
   const bool old = latest_ == nullptr || now - latest_->at >= max_age;
   if (!old && !due(now)) return std::nullopt;
@@ -35,7 +34,7 @@ std::optional<FactsDesk::Claim> FactsDesk::claim(ring::Instant now, ring::Durati
 
 std::shared_ptr<const Learned> FactsDesk::learned(const Claim& claim, Facts facts,
                                                   ring::Instant now) {
-  const std::scoped_lock lock{mutex_};
+  const std::scoped_lock lock{all_.mutex_};
   if (claim.number < answered_) return nullptr;
   answered_ = claim.number;
   if (claim.number == claims_) claimed_until_ = {};
@@ -45,10 +44,8 @@ std::shared_ptr<const Learned> FactsDesk::learned(const Claim& claim, Facts fact
   if (facts.system_identifier == 0 && latest_ != nullptr &&
       latest_->facts.started_us == facts.started_us)
     facts.system_identifier = latest_->facts.system_identifier;
-  std::vector<Opening> opening;
-  for (const auto& [names, count] : opening_) opening.push_back({names.first, names.second, count});
   auto learned = std::make_shared<Learned>();
-  learned->others = counter_.count(facts, ours_, opening, now);
+  learned->others = counter_.count(facts, ours(facts), now);
   learned->facts = std::move(facts);
   learned->asked = claim.at;
   learned->at = now;
@@ -58,8 +55,26 @@ std::shared_ptr<const Learned> FactsDesk::learned(const Claim& claim, Facts fact
   return latest_;
 }
 
+Ours FactsDesk::ours(const Facts& facts) const {
+  Ours ours;
+  add_ours(ours);
+  for (const auto& [server, desk] : all_.desks_) {
+    if (desk.get() == this || desk->latest_ == nullptr) continue;
+    const Facts& known = desk->latest_->facts;
+    if (known.system_identifier == facts.system_identifier && known.started_us == facts.started_us)
+      desk->add_ours(ours);
+  }
+  return ours;
+}
+
+void FactsDesk::add_ours(Ours& ours) const {
+  ours.pids.push_back(&pids_);
+  for (const auto& [names, count] : opening_)
+    ours.opening.push_back({names.first, names.second, count});
+}
+
 void FactsDesk::failed(const Claim& claim, ring::Instant now) {
-  const std::scoped_lock lock{mutex_};
+  const std::scoped_lock lock{all_.mutex_};
   if (claim.number != claims_) return;
   claimed_until_ = {};
   retry_after_ = std::clamp(retry_after_ * 2, retry_first, ring::Duration{retry_max});
@@ -68,12 +83,12 @@ void FactsDesk::failed(const Claim& claim, ring::Instant now) {
 }
 
 std::shared_ptr<const Learned> FactsDesk::latest() const {
-  const std::scoped_lock lock{mutex_};
+  const std::scoped_lock lock{all_.mutex_};
   return latest_;
 }
 
 void FactsDesk::set_interval(ring::Duration interval) {
-  const std::scoped_lock lock{mutex_};
+  const std::scoped_lock lock{all_.mutex_};
   if (interval == interval_) return;
   interval_ = interval;
   const bool answered = latest_ != nullptr && answered_ == claims_ && retry_at_ == ring::Instant{};
@@ -81,12 +96,12 @@ void FactsDesk::set_interval(ring::Duration interval) {
 }
 
 ring::Duration FactsDesk::interval() const {
-  const std::scoped_lock lock{mutex_};
+  const std::scoped_lock lock{all_.mutex_};
   return interval_;
 }
 
 void FactsDesk::use(std::string_view role, std::string_view database) {
-  const std::scoped_lock lock{mutex_};
+  const std::scoped_lock lock{all_.mutex_};
   const FactsNames& known = question_->names;
   const bool role_known = std::ranges::find(known.roles, role) != known.roles.end();
   const bool database_known = std::ranges::find(known.databases, database) != known.databases.end();
@@ -99,7 +114,7 @@ void FactsDesk::use(std::string_view role, std::string_view database) {
 }
 
 void FactsDesk::opening(const std::string& role, const std::string& database) {
-  const std::scoped_lock lock{mutex_};
+  const std::scoped_lock lock{all_.mutex_};
   ++opening_[{role, database}];
 }
 
@@ -111,37 +126,37 @@ void FactsDesk::drop_opening(const std::string& role, const std::string& databas
 
 void FactsDesk::identified(const std::string& role, const std::string& database,
                            std::uint32_t pid) {
-  const std::scoped_lock lock{mutex_};
+  const std::scoped_lock lock{all_.mutex_};
   drop_opening(role, database);
-  ours_.add(pid);
+  pids_.add(pid);
 }
 
 void FactsDesk::closed(std::uint32_t pid, ring::Instant now) {
-  const std::scoped_lock lock{mutex_};
-  ours_.remove(pid, now);
+  const std::scoped_lock lock{all_.mutex_};
+  pids_.remove(pid, now);
 }
 
 void FactsDesk::never_identified(const std::string& role, const std::string& database) {
-  const std::scoped_lock lock{mutex_};
+  const std::scoped_lock lock{all_.mutex_};
   drop_opening(role, database);
 }
 
 bool FactsDesk::may_warn(ring::Instant now) {
-  const std::scoped_lock lock{mutex_};
+  const std::scoped_lock lock{all_.mutex_};
   if (warned_at_ && now - *warned_at_ < warning_interval) return false;
   warned_at_ = now;
   return true;
 }
 
 bool FactsDesk::first_estimate() {
-  const std::scoped_lock lock{mutex_};
+  const std::scoped_lock lock{all_.mutex_};
   return !std::exchange(estimate_told_, true);
 }
 
 FactsDesk& FactsDesks::desk(const std::string& server) {
   const std::scoped_lock lock{mutex_};
   auto& desk = desks_[server];
-  if (desk == nullptr) desk = std::make_unique<FactsDesk>(server);
+  if (desk == nullptr) desk = std::make_unique<FactsDesk>(*this, server);
   return *desk;
 }
 

@@ -6,6 +6,8 @@
 // Owner:  Shared; any thread. due() is one relaxed load (hot path: once per release of a server connection);
 //         everything else locks for a moment, at logins and once per question.
 // Life:   a desk stays as long as the process. What latest() returns stays as long as it is held.
+// Names:  two names of one instance (system identifier and start time) have a desk each, but each other's
+//         connections are not others.
 // When:   `interval` after the last answer; at once when a role or a database is new, whose limits nobody
 //         knows; after a failure later and later, up to a minute.
 #pragma once
@@ -33,6 +35,8 @@ struct Learned {
   ring::Instant at{};
 };
 
+class FactsDesks;
+
 class FactsDesk {
  public:
   static constexpr ring::Duration interval_default = std::chrono::seconds{1};
@@ -54,7 +58,7 @@ class FactsDesk {
     }
   };
 
-  explicit FactsDesk(std::string server);
+  FactsDesk(FactsDesks& all, std::string server);
   FactsDesk(const FactsDesk&) = delete;
   FactsDesk& operator=(const FactsDesk&) = delete;
 
@@ -94,11 +98,15 @@ class FactsDesk {
     due_.store(when.time_since_epoch().count(), std::memory_order_relaxed);
   }
   void drop_opening(const std::string& role, const std::string& database);
+  // Of all desks that know the same instance.
+  [[nodiscard]] Ours ours(const Facts& facts) const;
+  void add_ours(Ours& ours) const;
 
+  FactsDesks& all_;
   std::string server_;
   std::atomic<ring::Duration::rep> due_{0};  // an Instant
 
-  mutable std::mutex mutex_;
+  // Under the mutex of all desks.
   ring::Duration interval_ = interval_default;
   std::shared_ptr<const Question> question_;
   std::shared_ptr<const Learned> latest_;
@@ -108,7 +116,7 @@ class FactsDesk {
   ring::Instant retry_at_{};       // after a failure
   ring::Duration retry_after_{};   // zero: the last answer was good
   std::map<std::pair<std::string, std::string>, std::uint32_t> opening_;  // by role and database
-  OurPids ours_;
+  OurPids pids_;
   OthersCounter counter_;
   std::optional<ring::Instant> warned_at_;
   bool estimate_told_ = false;
@@ -121,7 +129,8 @@ class FactsDesks {
   [[nodiscard]] FactsDesk& desk(const std::string& server);
 
  private:
-  std::mutex mutex_;
+  friend class FactsDesk;
+  std::mutex mutex_;  // one for all desks: two of them may have to do with one instance
   std::map<std::string, std::unique_ptr<FactsDesk>> desks_;
 };
 

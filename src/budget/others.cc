@@ -1,7 +1,6 @@
 #include "src/budget/others.h"
 
 #include <algorithm>
-#include <vector>
 
 #include "src/base/check.h"
 
@@ -55,10 +54,19 @@ bool OurPids::contains(std::uint32_t pid, ring::Instant now) const {
   return at != ended_.end() && now - at->second <= memory;
 }
 
-OthersCounter::Poll OthersCounter::tally(const Facts& facts, const OurPids& ours,
-                                         std::span<const Opening> opening, ring::Instant now) {
+bool Ours::contains(std::uint32_t pid, ring::Instant now) const {
+  return std::ranges::any_of(pids, [&](const OurPids* one) { return one->contains(pid, now); });
+}
+
+std::uint64_t Ours::open() const {
+  std::uint64_t count = 0;
+  for (const OurPids* const one : pids) count += one->open();
+  return count;
+}
+
+OthersCounter::Poll OthersCounter::tally(const Facts& facts, const Ours& ours, ring::Instant now) {
   Poll poll;
-  std::vector<Opening> left{opening.begin(), opening.end()};
+  std::vector<Opening> left = ours.opening;
   if (!ours.contains(facts.own_pid, now)) {
     // Something between us and PostgreSQL gives its connections pids of its own: only numbers can be compared.
     std::uint64_t mine = ours.open();
@@ -100,14 +108,13 @@ std::map<std::string, std::uint32_t> OthersCounter::smoothed(const Tallies& now,
   return counts;
 }
 
-Others OthersCounter::count(const Facts& facts, const OurPids& ours,
-                            std::span<const Opening> opening, ring::Instant now) {
+Others OthersCounter::count(const Facts& facts, const Ours& ours, ring::Instant now) {
   if (facts.system_identifier != system_identifier_ || facts.started_us != started_us_)
     before_known_ = false;
   system_identifier_ = facts.system_identifier;
   started_us_ = facts.started_us;
 
-  Poll poll = tally(facts, ours, opening, now);
+  Poll poll = tally(facts, ours, now);
   const Poll* const before = before_known_ ? &before_ : nullptr;
   Others others;
   const std::uint32_t estimated = before == nullptr

@@ -12,9 +12,9 @@
 #include <cstdint>
 #include <deque>
 #include <map>
-#include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "ring/clock.h"
 #include "src/budget/facts.h"
@@ -47,6 +47,15 @@ struct Opening {
   std::uint32_t count = 0;
 };
 
+// All of ours that one instance has. It may be known by several names, each of which keeps its own.
+struct Ours {
+  std::vector<const OurPids*> pids;
+  std::vector<Opening> opening;
+
+  [[nodiscard]] bool contains(std::uint32_t pid, ring::Instant now) const;
+  [[nodiscard]] std::uint64_t open() const;  // without those being opened
+};
+
 struct Others {
   std::uint32_t total = 0;
   // Without those whose role or database is not known by name (see Facts).
@@ -56,8 +65,7 @@ struct Others {
 
 class OthersCounter {
  public:
-  [[nodiscard]] Others count(const Facts& facts, const OurPids& ours,
-                             std::span<const Opening> opening, ring::Instant now);
+  [[nodiscard]] Others count(const Facts& facts, const Ours& ours, ring::Instant now);
 
  private:
   struct Tally {
@@ -70,8 +78,7 @@ class OthersCounter {
     Tallies by_role, by_database;
   };
 
-  [[nodiscard]] static Poll tally(const Facts& facts, const OurPids& ours,
-                                  std::span<const Opening> opening, ring::Instant now);
+  [[nodiscard]] static Poll tally(const Facts& facts, const Ours& ours, ring::Instant now);
   [[nodiscard]] static std::map<std::string, std::uint32_t> smoothed(const Tallies& now,
                                                                      const Tallies* before);
 

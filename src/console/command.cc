@@ -14,7 +14,7 @@ namespace {
 using Tokens = std::span<const Token>;
 using ReadCommand = Result<Command, CommandError>;
 
-constexpr std::array<std::pair<std::string_view, Topic>, 14> topics{{
+constexpr std::array<std::pair<std::string_view, Topic>, 16> topics{{
     {"VERSION", Topic::version},
     {"POOLS", Topic::pools},
     {"CLIENTS", Topic::clients},
@@ -27,6 +27,8 @@ constexpr std::array<std::pair<std::string_view, Topic>, 14> topics{{
     {"TOTALS", Topic::totals},
     {"LISTS", Topic::lists},
     {"SHARDS", Topic::shards},
+    {"BUDGET", Topic::budget},
+    {"WAITS", Topic::waits},
     {"STATE", Topic::state},
     {"HELP", Topic::help},
 }};
@@ -48,6 +50,7 @@ constexpr std::array<ConsoleParameter, 11> parameters{{
 
 constexpr std::string_view help =
     "\n\tSHOW HELP|VERSION|CONFIG|DATABASES|POOLS|CLIENTS|SERVERS|SHARDS|LISTS|STATE"
+    "\n\tSHOW BUDGET|WAITS"
     "\n\tSHOW STATS|STATS_TOTALS|STATS_AVERAGES|TOTALS"
     "\n\tRELOAD"
     "\n\tPAUSE [<database>]"

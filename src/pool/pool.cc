@@ -114,6 +114,8 @@ void Pool::acquire(Client& client) {
 
 void Pool::link(Client& client, Server& server) {
   not_idle(server);
+  // Else once a second, in maintain().
+  if (board().busy_since() == PartBoard::nobody) board().show_busy(shard_.now());
   ++stats_.assignments;
   server.link(client);
 }
@@ -290,6 +292,7 @@ void Pool::maintain() {
     }
     server = next;
   }
+  show_busy();
   shed();
   refresh_facts();
   if (settings_.size_min > 0 && !paused_ && !ending_) budget().ask(home_.budget_id, now);
@@ -301,12 +304,12 @@ void Pool::facts_asked(Server& server) {
   asked_at_ = shard_.now();
 }
 
-// While no connection is given back, none asks.
+// Connections that are given back ask by themselves; where all are idle, one must be told to.
 void Pool::refresh_facts() {
   Server* const server = idle_.back();
   if (server == nullptr || !facts_desk_->due(shard_.now() + tick_slack)) return;
-  (void)server->ask_facts(facts_desk_->interval() -
-                          tick_slack);  // another pool's may have been first
+  // Another pool's may have been first.
+  (void)server->ask_facts(facts_desk_->interval() - tick_slack);
 }
 
 void Pool::close_idle(Server& server, std::string_view reason) { server.retire(reason); }

@@ -30,6 +30,7 @@
 namespace pgring {
 
 class Shard;
+struct WaitExplanation;
 
 // What the configuration says for this pair; replaced at reload.
 struct PoolSettings {
@@ -139,9 +140,15 @@ class Pool {
   [[nodiscard]] const Client* oldest_waiter() const { return waiters_.front(); }
   [[nodiscard]] std::uint32_t part() const { return part_; }
   [[nodiscard]] FactsDesk& facts_desk() { return *facts_desk_; }
+  [[nodiscard]] PoolId budget_id() const { return home_.budget_id; }
+  // Connections that are coming to this part: being opened, and on their way from other shards.
+  [[nodiscard]] std::uint32_t opening() const { return opening_; }
+  [[nodiscard]] std::uint32_t inbound() const { return home_.board.part(part_).inbound(); }
 
   using ServerList = IntrusiveList<Server, &Server::all_hook>;
   [[nodiscard]] const ServerList& servers() const { return all_; }
+  using WaiterList = IntrusiveList<Client, &Client::waiting_hook>;
+  [[nodiscard]] const WaiterList& waiters() const { return waiters_; }
 
  private:
   void link(Client& client, Server& server);
@@ -150,6 +157,8 @@ class Pool {
   [[nodiscard]] bool borrow();
   void show_idle();
   void show_waiters();
+  void show_busy();
+  [[nodiscard]] WaitExplanation explain();
   [[nodiscard]] std::optional<wire::ParsedError> hopeless();
   void refuse_everywhere();
   void refresh_facts();
@@ -170,7 +179,7 @@ class Pool {
   IntrusiveList<Server, &Server::idle_hook> idle_;
   ServerList all_;
   std::map<const Server*, std::unique_ptr<Server>> owned_;
-  IntrusiveList<Client, &Client::waiting_hook> waiters_;
+  WaiterList waiters_;
   ring::Timer waiters_timer_;
   ring::Timer seek_timer_;
   ring::Instant ask_again_{};

@@ -53,20 +53,37 @@ void Pool::arm_waiters_timer() {
   if (deadline != ring::Instant::max()) shard_.loop().timers().set(waiters_timer_, deadline);
 }
 
+WaitExplanation Pool::explain() {
+  const auto now = shard_.now();
+  if (paused_) return explain_pause(key_.database);
+  show_busy();
+  auto why = budget().read([&](const Budget& all, ring::Instant at) {
+    return explain_wait(all, home_.budget_id, std::max(at, now));
+  });
+  if (const auto failure = home_.failure.at(now))
+    why.detail += " The last attempt to open one failed: " + failure->message;
+  return why;
+}
+
+void Pool::show_busy() {
+  std::optional<ring::Instant> since;
+  for (const Server* server = all_.front(); server != nullptr; server = ServerList::next(*server)) {
+    if (server->client() != nullptr && (!since || server->used() < *since)) since = server->used();
+  }
+  board().show_busy(since);
+}
+
 void Pool::waiters_due() {
   const auto& limits = shard_.config().timeouts;
   const auto now = shard_.now();
+  std::optional<WaitExplanation> why;  // for all whose time is over now
   while (Client* const client = waiters_.front()) {
     if (limits.query_wait <= Duration::zero() || now - client->requested_at() < limits.query_wait)
       break;
+    if (!why) why = explain();
     waiters_.erase(*client);
     show_waiters();
-    std::string detail = budget().read([this](const Budget& all, ring::Instant at) {
-      return explain_wait(all, home_.budget_id, at);
-    });
-    if (const auto failure = home_.failure.at(now))
-      detail += "; the last attempt to open one failed: " + failure->message;
-    client->wait_expired(detail);
+    client->wait_expired(why->detail, why->hint);
   }
   for (Client* client = waiters_.front(); client != nullptr;
        client = decltype(waiters_)::next(*client)) {

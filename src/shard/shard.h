@@ -23,6 +23,11 @@
 
 namespace pgring {
 
+// Server connections that came from other shards, and that went to them, since the start.
+struct ShardCounters {
+  std::uint64_t moves_in = 0, moves_out = 0;
+};
+
 class Shard {
  public:
   Shard(Shared& shared, std::uint32_t index, std::shared_ptr<const Runtime> runtime);
@@ -87,6 +92,7 @@ class Shard {
   [[nodiscard]] const Runtime& runtime() const { return *runtime_; }
   [[nodiscard]] Shared& shared() { return shared_; }
   [[nodiscard]] ParameterTable& parameters() { return parameters_; }
+  [[nodiscard]] ShardCounters& counters() { return counters_; }
   [[nodiscard]] std::uint32_t index() const { return index_; }
   [[nodiscard]] ring::Instant now() const { return loop_.now(); }
   [[nodiscard]] std::uint64_t next_id() {
@@ -122,6 +128,7 @@ class Shard {
   std::map<std::string, wire::ScramSecret, std::less<>> scram_secrets_;
   std::map<std::uint64_t, Client*> cancelling_;
   ring::Timer maintenance_;
+  ShardCounters counters_;
   std::set<std::string, std::less<>> paused_;  // databases
   bool all_paused_ = false;
   Life life_ = Life::serving;

@@ -175,6 +175,19 @@ def test_connections_of_our_own_are_not_others(pgring, postgres, raw):
     assert len(seen) >= 4 and set(seen) == {direct}, seen
 
 
+def test_two_names_of_one_instance_know_of_each_other(pgring, postgres, raw):
+    server = {"host": postgres.socket_dir, "port": postgres.port}
+    pooler = pgring(changes={**DEBUG, "server": {"main": server, "again": server},
+                             "database": {"same": {"server": "again", "dbname": DATABASE}}})
+    clients = [raw(pooler).login(dbname=name) for name in (DATABASE, "same")]
+    for client in clients:
+        client.run("select 1")
+    number = len(learned(pooler))
+    until(lambda: {line["server"] for line in learned(pooler)[number:]} == {"main", "again"},
+          "both are learned again")
+    assert {line["others"] for line in learned(pooler)[number:]} == {"1"}  # the admin's
+
+
 def test_a_changed_limit_of_a_role_and_a_database_is_seen(pgring, postgres, raw):
     pooler = pgring(changes=DEBUG)
     raw(pooler).login("app_md5", "postgres")

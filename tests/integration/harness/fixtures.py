@@ -1,5 +1,7 @@
 """The pytest fixtures of tests/integration and tests/drivers."""
 
+import resource
+
 import pytest
 
 from harness.budget import USERLIST, SmallPostgres, config
@@ -36,6 +38,15 @@ def own_postgres():
     server = Postgres()
     yield server
     server.stop()
+
+
+@pytest.fixture
+def many_files():
+    """Lets a test hold thousands of sockets, where the user's soft limit is 1024; the hard limit."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    yield hard
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 class Maker:

@@ -24,7 +24,8 @@ Facts facts_of(std::uint32_t max_connections) {
 
 // A desk that was answered at `start`.
 struct Answered {
-  FactsDesk desk{"main"};
+  FactsDesks desks;
+  FactsDesk& desk = desks.desk("main");
   Answered() {
     const auto claim = desk.claim(start, any_age);
     REQUIRE(claim);
@@ -35,7 +36,8 @@ struct Answered {
 }  // namespace
 
 TEST_CASE("facts desk: the first who comes asks, and one asks at a time") {
-  FactsDesk desk{"main"};
+  FactsDesks desks;
+  FactsDesk& desk = desks.desk("main");
   CHECK(desk.due(start));
   const auto claim = desk.claim(start, any_age);
   REQUIRE(claim);
@@ -82,7 +84,8 @@ TEST_CASE("facts desk: an interval counts from the last answer, at once") {
 }
 
 TEST_CASE("facts desk: a claim whose answer does not come passes to another") {
-  FactsDesk desk{"main"};
+  FactsDesks desks;
+  FactsDesk& desk = desks.desk("main");
   const auto lost = desk.claim(start, any_age);
   REQUIRE(lost);
   CHECK_FALSE(desk.claim(start + milliseconds{4999}, Duration::zero()));
@@ -108,7 +111,8 @@ TEST_CASE("facts desk: a claim whose answer does not come passes to another") {
 }
 
 TEST_CASE("facts desk: failures are tried again later and later, also by who wants younger facts") {
-  FactsDesk desk{"main"};
+  FactsDesks desks;
+  FactsDesk& desk = desks.desk("main");
   auto now = start;
   for (const auto pause : {seconds{1}, seconds{2}, seconds{4}, seconds{8}, seconds{16}, seconds{32},
                            seconds{60}, seconds{60}}) {
@@ -153,7 +157,8 @@ TEST_CASE("facts desk: a new role or database is asked for at once, a known one 
 }
 
 TEST_CASE("facts desk: a new role does not shorten the pause after a failure") {
-  FactsDesk desk{"main"};
+  FactsDesks desks;
+  FactsDesk& desk = desks.desk("main");
   const auto claim = desk.claim(start, any_age);
   REQUIRE(claim);
   desk.failed(*claim, start);
@@ -178,7 +183,8 @@ TEST_CASE("facts desk: a role that may not read the identifier does not change t
 
 TEST_CASE(
     "facts desk: connections of ours are not others, from before their pid is known to after") {
-  FactsDesk desk{"main"};
+  FactsDesks desks;
+  FactsDesk& desk = desks.desk("main");
   OurConnection first;
   first.begin(desk, "app", "app");
   first.identified(1);
@@ -212,8 +218,39 @@ TEST_CASE(
   first.end(now);
 }
 
+TEST_CASE("facts desk: connections by another name are ours where it is the same instance") {
+  FactsDesks desks;
+  FactsDesk& main = desks.desk("main");
+  FactsDesk& other = desks.desk("other");
+  OurConnection here;
+  here.begin(main, "app", "app");
+  here.identified(1);
+  OurConnection there;
+  there.begin(other, "app", "app");
+  there.identified(2);
+  const auto others = [](FactsDesk& desk, std::uint32_t own_pid, std::int64_t started_us) {
+    const auto claim = desk.claim(start, Duration::zero());
+    REQUIRE(claim);
+    Facts facts = facts_of(100);
+    facts.own_pid = own_pid;
+    facts.started_us = started_us;
+    for (const auto pid : {1U, 2U}) {
+      facts.backends.push_back({.pid = pid, .database = "app", .role = "app", .client = true});
+    }
+    return desk.learned(*claim, std::move(facts), start)->others.total;
+  };
+  CHECK(others(main, 1, 5) == 1);  // not known yet to be the same
+  CHECK(others(other, 2, 5) == 0);
+  CHECK(others(main, 1, 5) == 0);
+  CHECK(others(other, 2, 6) == 1);  // the name has moved to another instance
+  CHECK(others(main, 1, 5) == 1);
+  here.end(start);
+  there.end(start);
+}
+
 TEST_CASE("facts desk: a warning is due once a minute, the word about estimates once") {
-  FactsDesk desk{"main"};
+  FactsDesks desks;
+  FactsDesk& desk = desks.desk("main");
   CHECK(desk.may_warn(start));
   CHECK_FALSE(desk.may_warn(start + seconds{59}));
   CHECK(desk.may_warn(start + minutes{1}));

@@ -4,10 +4,10 @@
 
 using pgring::Backend;
 using pgring::Facts;
-using pgring::Opening;
 using pgring::Others;
 using pgring::OthersCounter;
 using pgring::OurPids;
+using pgring::Ours;
 using ring::Instant;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
@@ -35,12 +35,14 @@ Backend hidden(std::uint32_t pid, std::string role = "etl") {
       .pid = pid, .database = "app", .role = std::move(role), .client = true, .estimated = true};
 }
 
-OurPids ours(std::initializer_list<std::uint32_t> more = {}) {
-  OurPids pids;
-  pids.add(own_pid);
-  for (const auto pid : more) pids.add(pid);
-  return pids;
+OurPids pids_of(std::initializer_list<std::uint32_t> pids) {
+  OurPids all;
+  for (const auto pid : pids) all.add(pid);
+  return all;
 }
+
+const OurPids own = pids_of({own_pid});
+const Ours only_own{.pids = {&own}, .opening = {}};
 
 }  // namespace
 
@@ -76,26 +78,36 @@ TEST_CASE("others: clients that are not ours count, by role and database; other 
   OthersCounter counter;
   Facts facts = facts_of({direct(1), direct(2, "etl", "dwh"), direct(3, "", ""), direct(101)});
   facts.backends.push_back({.pid = 9, .database = "app", .role = "owner"});
-  const Others others = counter.count(facts, ours({101}), {}, start);
+  const OurPids pids = pids_of({own_pid, 101});
+  const Others others = counter.count(facts, {.pids = {&pids}, .opening = {}}, start);
   CHECK(others.total == 3);
   CHECK(others.by_role == Counts{{"etl", 2}});
   CHECK(others.by_database == Counts{{"app", 1}, {"dwh", 1}});
   CHECK_FALSE(others.estimated);
 }
 
+TEST_CASE("others: connections by another name of the instance are ours too") {
+  OthersCounter counter;
+  const OurPids more = pids_of({101, 102});
+  const Ours ours{.pids = {&own, &more}, .opening = {}};
+  CHECK(ours.open() == 3);
+  CHECK(counter.count(facts_of({direct(101), direct(102), direct(103)}), ours, start).total == 1);
+}
+
 TEST_CASE("others: a connection that ended a moment ago is still ours") {
   OthersCounter counter;
-  OurPids pids = ours({101});
+  OurPids pids = pids_of({own_pid, 101});
   pids.remove(101, start);
-  CHECK(counter.count(facts_of({direct(101)}), pids, {}, start + seconds{1}).total == 0);
-  CHECK(counter.count(facts_of({direct(101)}), pids, {}, start + seconds{3}).total == 1);
+  const Ours ours{.pids = {&pids}, .opening = {}};
+  CHECK(counter.count(facts_of({direct(101)}), ours, start + seconds{1}).total == 0);
+  CHECK(counter.count(facts_of({direct(101)}), ours, start + seconds{3}).total == 1);
 }
 
 TEST_CASE("others: a connection being opened is recognised by role and database, once") {
   OthersCounter counter;
-  const std::vector<Opening> opening{{.role = "app", .database = "app", .count = 2}};
+  const Ours ours{.pids = {&own}, .opening = {{.role = "app", .database = "app", .count = 2}}};
   const auto count = [&](std::vector<Backend> backends) {
-    return counter.count(facts_of(std::move(backends)), ours(), opening, start).total;
+    return counter.count(facts_of(std::move(backends)), ours, start).total;
   };
   CHECK(count({direct(1, "app")}) == 0);
   CHECK(count({direct(1, "app"), direct(2, "app"), direct(3, "app")}) == 1);
@@ -110,21 +122,20 @@ TEST_CASE("others: where the pids are a pooler's in between, only numbers are co
   OthersCounter counter;
   Facts facts = facts_of({direct(1), direct(2), direct(3)});
   facts.own_pid = 2;
-  OurPids pids;
-  pids.add(9001);
-  const std::vector<Opening> opening{{.role = "app", .database = "app", .count = 1}};
-  const Others others = counter.count(facts, pids, opening, start);
+  OurPids pids = pids_of({9001});
+  const Ours ours{.pids = {&pids}, .opening = {{.role = "app", .database = "app", .count = 1}}};
+  const Others others = counter.count(facts, ours, start);
   CHECK(others.total == 2);
   CHECK(others.estimated);
   CHECK(others.by_role.empty());
   for (std::uint32_t pid = 0; pid < 10; ++pid) pids.add(pid + 9100);
-  CHECK(counter.count(facts, pids, opening, start + seconds{1}).total == 0);
+  CHECK(counter.count(facts, ours, start + seconds{1}).total == 0);
 }
 
 TEST_CASE("others: hidden rows count only as far as they were there the poll before") {
   OthersCounter counter;
   const auto poll = [&](std::vector<Backend> backends) {
-    return counter.count(facts_of(std::move(backends)), ours(), {}, start);
+    return counter.count(facts_of(std::move(backends)), only_own, start);
   };
   CHECK(poll({hidden(1)}).total == 1);  // nothing to compare with: the safe side
   CHECK(poll({hidden(1)}).estimated);
@@ -141,9 +152,8 @@ TEST_CASE("others: hidden rows count only as far as they were there the poll bef
 
 TEST_CASE("others: rows that are certain count at once beside hidden ones") {
   OthersCounter counter;
-  CHECK(counter.count(facts_of({}), ours(), {}, start).total == 0);
-  const Others others =
-      counter.count(facts_of({direct(1), direct(2), hidden(3)}), ours(), {}, start);
+  CHECK(counter.count(facts_of({}), only_own, start).total == 0);
+  const Others others = counter.count(facts_of({direct(1), direct(2), hidden(3)}), only_own, start);
   CHECK(others.total == 2);
   CHECK(others.by_role == Counts{{"etl", 2}});
   CHECK(others.estimated);
@@ -152,8 +162,8 @@ TEST_CASE("others: rows that are certain count at once beside hidden ones") {
 TEST_CASE("others: another instance is not compared with the one before") {
   OthersCounter counter;
   Facts facts = facts_of({});
-  CHECK(counter.count(facts, ours(), {}, start).total == 0);
+  CHECK(counter.count(facts, only_own, start).total == 0);
   facts = facts_of({hidden(1), hidden(2)});
   facts.started_us = 2;  // it has restarted
-  CHECK(counter.count(facts, ours(), {}, start).total == 2);
+  CHECK(counter.count(facts, only_own, start).total == 2);
 }
