@@ -75,9 +75,9 @@ template <class Number>
 std::optional<Number> number(const std::optional<std::string_view>& text) {
   Number value{};
   if (!text) return std::nullopt;
-  const char* const end = text->data() + text->size();
-  const auto parsed = std::from_chars(text->data(), end, value);
-  if (parsed.ec != std::errc{} || parsed.ptr != end) return std::nullopt;
+  const std::span digits{*text};
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+  if (error != std::errc{} || end != digits.data() + digits.size()) return std::nullopt;
   return value;
 }
 

@@ -160,7 +160,14 @@ FactsDesk& FactsDesks::desk(const std::string& server) {
   return *desk;
 }
 
-OurConnection::~OurConnection() { POOLER_CHECK(desk_ == nullptr); }
+// What was not ended is so in a mailbox that ends with the process.
+OurConnection::~OurConnection() { end({}); }
+
+OurConnection::OurConnection(OurConnection&& from) noexcept
+    : desk_{std::exchange(from.desk_, nullptr)},
+      role_{std::move(from.role_)},
+      database_{std::move(from.database_)},
+      pid_{std::exchange(from.pid_, std::nullopt)} {}
 
 void OurConnection::begin(FactsDesk& desk, std::string role, std::string database) {
   POOLER_CHECK(desk_ == nullptr);

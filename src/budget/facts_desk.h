@@ -141,6 +141,7 @@ class OurConnection {
  public:
   OurConnection() = default;
   ~OurConnection();
+  OurConnection(OurConnection&& from) noexcept;  // to another shard
   OurConnection(const OurConnection&) = delete;
   OurConnection& operator=(const OurConnection&) = delete;
 

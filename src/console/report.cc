@@ -37,6 +37,7 @@ void count_server(PoolReport& report, const Server& server) {
       return;
     case Server::Phase::closing:
       return;
+    case Server::Phase::moving:
     case Server::Phase::ready:
       break;
   }

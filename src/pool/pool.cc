@@ -77,10 +77,7 @@ void Pool::configure(const Config& config) {
   settings_.forced_role = !database->user.empty();
   settings_.connect_query = database->connect_query;
   settings_.reset_query = database->reset_query;
-  const bool elsewhere = before.host != settings_.host || before.port != settings_.port ||
-                         before.dbname != settings_.dbname ||
-                         before.connect_query != settings_.connect_query;
-  if (elsewhere && !all_.empty()) close_all("configuration changed");
+  if (before.place() != settings_.place() && !all_.empty()) close_all("configuration changed");
 }
 
 const StoredSecret* Pool::login_secret() const {
@@ -136,6 +133,10 @@ void Pool::put_back(Server& server) {
     if (const auto part = home_.board.promise_to_hungrier(part_, count_of(own), order_slack))
       return give(server, *part);
   }
+  keep(server);
+}
+
+void Pool::keep(Server& server) {
   idle_.push_back(server);
   show_idle();
   serve_waiters();
@@ -315,6 +316,9 @@ void Pool::refresh_facts() {
 void Pool::close_idle(Server& server, std::string_view reason) { server.retire(reason); }
 
 void Pool::close_all(std::string_view reason) {
+  // Not the turn's time: what was opened before the command, on any shard, was opened before this.
+  closed_at_ = shard_.loop().kernel().now();
+  closed_why_ = reason;
   while (Server* const server = idle_.front()) close_idle(*server, reason);
   for (Server* server = all_.front(); server != nullptr; server = ServerList::next(*server))
     server->must_close(reason);

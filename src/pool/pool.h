@@ -44,6 +44,8 @@ struct PoolSettings {
   bool forced_role = false;
   std::string connect_query;
   std::string reset_query;
+
+  [[nodiscard]] ServerPlace place() const { return {host, port, dbname, connect_query}; }
 };
 
 // Totals since start; the console's STATS. Times in microseconds.
@@ -73,8 +75,9 @@ class Pool {
   void acquire(Client& client);
   // Hot path. The connection has nothing outstanding and nobody linked.
   void put_back(Server& server);
-  // To another part of the pool, to which one is promised. REQUIRES: it could be put back.
+  // To another part of the pool, to which one is promised. REQUIRES: it could be put back, or is idle.
   void give(Server& server, std::uint32_t part);
+  void adopt_server(ServerState state);  // from another part
   void leave(Client& waiter);
 
   void client_entered() {
@@ -90,8 +93,10 @@ class Pool {
   void login_succeeded();
   // never_opened: it has no socket, so that no on_closed will come.
   void login_failed(Server& server, wire::ParsedError error, bool never_opened);
-  void not_idle(Server& server);       // it is about to close
-  void server_closed(Server& server);  // destroys it
+  void not_idle(Server& server);  // it is about to close
+  void move_called_off(std::uint32_t part);
+  void move_ready(Server& server, std::uint32_t part, ServerState state);  // retires it
+  void server_closed(Server& server);                                      // destroys it
   // It asks the instance for facts and will be back in a moment; it is, or will not be.
   void facts_asked(Server& server);
   void facts_answered() { --asking_; }
@@ -152,6 +157,7 @@ class Pool {
 
  private:
   void link(Client& client, Server& server);
+  void keep(Server& server);
   void serve_waiters();
   void seek();
   [[nodiscard]] bool borrow();
@@ -190,6 +196,9 @@ class Pool {
   bool paused_ = false;
   bool ending_ = false;
   bool serving_ = false;  // in serve_waiters()
+  // close_all() was called last, and why: for what arrives from other parts.
+  ring::Instant closed_at_{};
+  std::string_view closed_why_;
 
   Defaults defaults_;
   std::vector<std::pair<Overrides, Overrides>> canonical_;

@@ -70,6 +70,8 @@ void Server::received(ring::Slice slice) {
   switch (phase_) {
     case Phase::ready:
       return relay(std::move(slice));
+    case Phase::moving:
+      return received_while_moving(std::move(slice));
     case Phase::logging_in:
       return login_received(slice);
     case Phase::connecting:
@@ -83,6 +85,7 @@ void Server::ended(int error) {
       error == 0 ? "server closed the connection"
                  : std::string{"connection lost: "} + std::generic_category().message(error);
   if (phase_ == Phase::closing) return gone(error == 0);
+  if (phase_ == Phase::moving) call_off_move();
   if (phase_ != Phase::ready || own_ == Own::connect_query) {
     login_failed(
         own_failed_ ? std::move(own_error_)
@@ -111,6 +114,10 @@ void Server::gone(bool seen_to_end) {
 void Server::send_failed(int) {
   // Its last words (why it closed) may still be there to be read: the end comes by itself.
   if (phase_ == Phase::closing) return gone(false);
+  if (phase_ == Phase::moving) {
+    call_off_move();
+    return stay();
+  }
   receive_wanted(true);
 }
 
@@ -322,6 +329,7 @@ void Server::finish_in_time() {
 }
 
 void Server::begin_closing() {
+  if (phase_ == Phase::moving) pool_.move_called_off(moving_to_);
   phase_ = Phase::closing;
   permit_.closing();
   if (facts_ != nullptr) facts_abandoned();
@@ -352,6 +360,7 @@ std::string_view Server::state_name() const {
       return "new";
     case Phase::closing:
       return "closing";
+    case Phase::moving:
     case Phase::ready:
       break;
   }

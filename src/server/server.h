@@ -5,7 +5,7 @@
 // Owner:  its Pool, on its shard. Life: made by Pool::open_server, destroyed after its stream is closed,
 //         which is when PostgreSQL has closed its side: until then it counts against the pool's size.
 // Files:  server.cc life and release, server_login.cc the login, server_relay.cc replies (hot path),
-//         server_facts.cc what the instance tells of its limits.
+//         server_facts.cc what the instance tells of its limits, server_move.cc the way to another shard.
 // Errors: whatever is wrong with the connection ends it (fail) and the linked client with it.
 #pragma once
 
@@ -22,6 +22,7 @@
 #include "src/budget/facts_desk.h"
 #include "src/budget/permit.h"
 #include "src/server/request_queue.h"
+#include "src/server/server_state.h"
 #include "src/session/cancel.h"
 #include "src/session/parameters.h"
 #include "wire/authentication.h"
@@ -38,11 +39,19 @@ struct ServerLogin;
 
 class Server final : public ring::Stream {
  public:
-  enum class Phase : std::uint8_t { connecting, logging_in, ready, closing };
+  enum class Phase : std::uint8_t {
+    connecting,
+    logging_in,
+    ready,
+    moving,  // idle, and about to go to another shard
+    closing,
+  };
   // What a Query of our own is for.
   enum class Own : std::uint8_t { none, connect_query, replay, reset, facts };
 
   Server(Shard& shard, Pool& pool, Permit permit);
+  // One that comes from another shard: idle.
+  Server(Shard& shard, Pool& pool, ServerState state);
   ~Server();
 
   void connect();
@@ -54,6 +63,7 @@ class Server final : public ring::Stream {
   void send_failed(int error);
   void sent();
   void timer_due();
+  void quiet();
 
   // Links. REQUIRES for link: is_idle_ready().
   void link(Client& client);
@@ -95,6 +105,13 @@ class Server final : public ring::Stream {
   // At once, or after cancelling what runs.
   void discard(std::string_view reason);
   void stop();
+
+  // Leaves for another part of the pool. Ends in Pool::move_ready(), after which this object is done with; or
+  // in Pool::move_called_off(), after which it is put back, or closing. REQUIRES: may_move(), not in the idle
+  // list.
+  void begin_move(std::uint32_t part);
+  // Idle, with nothing of the server's own accord under way.
+  [[nodiscard]] bool may_move() const;
 
   [[nodiscard]] bool is_idle_ready() const {
     return phase_ == Phase::ready && client_ == nullptr && queue_.empty() && status_ == 'I' &&
@@ -151,6 +168,11 @@ class Server final : public ring::Stream {
   void facts_failed(const FactsAsked& asked, const wire::ParsedError& error);
   void facts_abandoned();
 
+  // server_move.cc
+  void received_while_moving(ring::Slice slice);
+  void call_off_move();
+  void stay();
+
   void release();  // to the pool; nothing is outstanding
   void detach_client();
   void begin_closing();
@@ -183,6 +205,7 @@ class Server final : public ring::Stream {
   bool defaults_due_ = false;  // before the next link: take all parameters back to their defaults
   bool facts_over_ = false;    // it was not used since: only asked for facts
   std::uint32_t cancels_ = 0;
+  std::uint32_t moving_to_ = 0;  // the part; phase moving only
 
   Permit permit_;        // the budget's, as long as PostgreSQL may know this connection
   std::string partial_;  // body of an inspected message that came in pieces

@@ -59,11 +59,14 @@ void Shard::listen(int socket) {
 
 void Shard::run() {
   open_forced_pools();
-  while (!finished()) {
-    loop_.turn(*this);
-    retired_.clear();
-    if (life_ != Life::serving) maintain_life();
-  }
+  while (!finished()) turn();
+}
+
+void Shard::turn() {
+  loop_.turn(*this);
+  retired_.clear();
+  retired_servers_.clear();
+  if (life_ != Life::serving) maintain_life();
 }
 
 bool Shard::finished() const {
@@ -148,6 +151,11 @@ void Shard::on_send_failed(ring::Stream& stream, int error) {
 void Shard::on_sent(ring::Stream& stream) {
   if (stream.role() == stream_role::client) return static_cast<Client&>(stream).sent();
   if (stream.role() == stream_role::server) return static_cast<Server&>(stream).sent();
+}
+
+void Shard::on_quiet(ring::Stream& stream) {
+  POOLER_CHECK(stream.role() == stream_role::server);
+  static_cast<Server&>(stream).quiet();
 }
 
 void Shard::on_closed(ring::Stream& stream) {
@@ -342,6 +350,22 @@ void Shard::maintain() {
   loop_.timers().set(maintenance_, now() + maintenance_interval);
 }
 
+void Shard::move_server(PoolHome& home, std::uint32_t part, ServerState state) {
+  // On its way it is no shard's, but work it is: none of them may think that all is done and end.
+  shared_.working_shards.fetch_add(1);
+  Shard& target = *shared_.shards[home.shards[part]];
+  target.post([&target, &home, part, state = std::move(state)]() mutable {
+    target.adopt_server(home, part, std::move(state));
+  });
+}
+
+void Shard::adopt_server(PoolHome& home, std::uint32_t part, ServerState state) {
+  pool(home.key, home, part).adopt_server(std::move(state));
+  // Counted here before it is not counted there.
+  if (!works_) count_work();
+  shared_.working_shards.fetch_sub(1);
+}
+
 // Commands.
 
 void Shard::pause(std::string_view database) {
@@ -400,6 +424,10 @@ void Shard::maintain_life() {
       pool->end("pgring is shutting down");
     }
   }
+  count_work();
+}
+
+void Shard::count_work() {
   if (has_work() == works_) return;
   works_ = !works_;
   if (works_) {
