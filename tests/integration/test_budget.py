@@ -1,5 +1,6 @@
 """Never one server connection too many: the ceiling, the limits below it, and what they say."""
 
+import select
 import subprocess
 import time
 
@@ -10,7 +11,7 @@ from harness.budget import (DBA, MAX_CONNECTIONS, OTHER_DATABASE, RESERVED, budg
 from harness.load import Group, Traffic
 from harness.postgres import DATABASE, OWNER, password
 from harness.raw import kinds, query, startup_packet
-from harness.wait import stays, until
+from harness.wait import DEADLINE_S, stays, until
 
 KEEP_FREE = 2
 LEARNED_S = 5  # a poll takes place within a second; the rest is for a busy machine
@@ -26,6 +27,17 @@ def beginning(raw, pooler, *pools):
     for client in clients:
         client.send(query("begin"))
     return clients
+
+
+def finish(clients):
+    """Each of them gets its transaction and ends it, in whatever order they are served."""
+    waiting = {client.socket: client for client in clients}
+    while waiting:
+        ready, _, _ = select.select(list(waiting), [], [], DEADLINE_S)
+        assert ready, f"{len(waiting)} clients are not served"
+        for client in (waiting.pop(socket) for socket in ready):
+            assert kinds(client.ready()) == "CZ"
+            assert kinds(client.run("commit")) == "CZ"
 
 
 def busy(name, user, clients, **options):
@@ -55,13 +67,10 @@ def test_the_ceiling_is_what_the_server_leaves_and_is_used_up_but_not_passed(
     shown = ceiling(pooler)
     assert (shown.limit, shown.used, shown.waiting) == (expected, expected, 30 - expected)
     for term in (f"max_connections {MAX_CONNECTIONS}", f"superuser_reserved_connections {RESERVED}",
-                 "reserved_connections 0", f"keep_free {KEEP_FREE}",
-                 f"others {small_postgres.others()}"):
+                 f"keep_free {KEEP_FREE}", f"others {small_postgres.others()}"):
         assert term in shown.source
     assert waits(pooler) == ["ceiling"] * (30 - expected)
-    for client in clients:
-        assert kinds(client.ready()) == "CZ"
-        client.run("commit")
+    finish(clients)
 
 
 def test_a_dba_gets_in_while_every_connection_is_taken(small_postgres, small_pgring, raw):
@@ -215,15 +224,14 @@ def hold_all(postgres, opened):
 def test_a_client_waits_while_the_server_is_full_and_is_served_then(small_postgres, small_pgring,
                                                                     raw, opened, known):
     pooler = small_pgring(pool_size=10)
+    client = raw(pooler)
     if known:
+        client.login()
         user = raw(pooler).login()
         user.run("begin")
     held = hold_all(small_postgres, opened)
-    client = raw(pooler)  # its login waits, or its query
-    client.send(startup_packet({"user": "app_scram", "database": DATABASE}))
-    if known:
-        client.authenticate("app_scram", "")
-        client.send(query("select 42"))
+    client.send(query("select 42") if known
+                else startup_packet({"user": "app_scram", "database": DATABASE}))
     until(lambda: len(waits(pooler)) == 1, "the client waits")
     assert waits(pooler)[0] in ("ceiling", "backoff", "server", "opening")
     stays(lambda: len(waits(pooler)) == 1, "it goes on waiting", 1)
@@ -246,9 +254,9 @@ def test_connections_taken_between_two_polls_are_no_error_for_a_client(small_pos
         for _ in range(3):
             until(lambda: small_postgres.own() > 10, "there are more than fit beside the others")
             held = []
-            while len(held) < 6:
+            while len(held) < 4:
                 held.append(opened(psycopg.connect(small_postgres.dsn())))
-            for pid in small_postgres.backends()[:4]:  # they must be opened again
+            for pid in small_postgres.backends()[:4]:  # what is opened again finds them there
                 small_postgres.admin.execute("select pg_terminate_backend(%s)", [pid])
             until(lambda: small_postgres.own() + small_postgres.others()
                   <= MAX_CONNECTIONS - RESERVED - KEEP_FREE, "pgring makes room", LEARNED_S)
@@ -307,22 +315,20 @@ def test_the_reserve_opens_to_who_has_waited_long_enough(small_postgres, small_p
     clients = beginning(raw, pooler, (4, "app_scram"))
     until(lambda: small_postgres.own() == 1, "one is open")
     until(lambda: "reserve timer" in waits(pooler), "the others wait for the reserve")
-    until(lambda: small_postgres.own() == 2, "then comes the reserve")
+    until(lambda: small_postgres.own() > 1, "then comes the reserve")
     assert time.monotonic() - began >= 0.55
     until(lambda: small_postgres.own() == 3, "all of it")
     stays(lambda: small_postgres.own() == 3, "and no more", 1)
     assert waits(pooler) == ["pool"]
     assert line(pooler, "pool", f"{DATABASE}/app_scram").limit == 3
-    for client in clients:
-        assert kinds(client.ready()) == "CZ"
-        client.run("commit")
+    finish(clients)
 
 
 def test_every_limit_shows_its_use_and_where_it_comes_from(small_postgres, small_pgring, raw):
     small_postgres.admin.execute("alter role app_scram connection limit 9")
     pooler = small_pgring({"role": {"app_md5": {"max_connections": 7}},
-                           "database": {DATABASE: {"server": "main", "max_connections": 8}}},
-                          pool_size=6)
+                           "database": {DATABASE: {"server": "main", "max_connections": 8,
+                                                   "pool_size": 6}}})
     for client in beginning(raw, pooler, (3, "app_scram"), (2, "app_md5")):
         assert kinds(client.ready()) == "CZ"
     until(lambda: line(pooler, "role", "app_scram").limit == 9, "the role's limit is known")
