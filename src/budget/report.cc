@@ -97,4 +97,13 @@ std::vector<SuperuserPool> superusers_among_pools(const Budget& budget) {
   return found;
 }
 
+bool is_near_ceiling(const Budget& budget, const std::string& server, ring::Instant now) {
+  const auto at = budget.servers().find(server);
+  if (at == budget.servers().end()) return false;
+  const Budget::Instance& instance = *at->second.instance;
+  const auto limit = Budget::limit_of(instance.ceiling, now);
+  const std::uint64_t margin = std::max<Count>(instance.keep_free, 2);
+  return limit && instance.ceiling.used() + margin >= *limit;
+}
+
 }  // namespace pgring
