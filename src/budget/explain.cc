@@ -124,9 +124,9 @@ void explain_limit(WaitExplanation& why, const Budget& budget, const Budget::Poo
     const Budget::Pool& most = *holders.front();
     why.limit += fmt::format("; {} has {}{}", name_of_pool(most), most.used(), longest(most, now));
   }
-  const std::string source = source_of(budget, instance, node, now);
+  const auto sources = sources_of(budget, instance, node, now);
   why.detail += fmt::format(" The limit that stops it is {}: {} ({}), held by {}.", name, used,
-                            source, holders_text(budget, node, now));
+                            fmt::join(sources, "; "), holders_text(budget, node, now));
   why.hint = hint_for(budget, instance, node, now);
 }
 
