@@ -200,7 +200,8 @@ WaitExplanation explain_wait(const Budget& budget, PoolId id, ring::Instant now)
   if (why.reason == Reason::none)
     why.reason = pool.board->idle() > 0 && pool.of(PermitState::opening) == 0 ? Reason::moving
                                                                               : Reason::opening;
-  why.detail = fmt::format("Pool {} has {} server connections.", name_of_pool(pool), pool.used());
+  why.detail = fmt::format("Pool {} has {} server connection{}.", name_of_pool(pool), pool.used(),
+                           pool.used() == 1 ? "" : "s");
   if (why.reason == Reason::pool) {
     explain_pool_limit(why, pool, now);
   } else if (const auto* const node = node_for(pool, why.reason, now); node != nullptr) {
