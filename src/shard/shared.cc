@@ -34,6 +34,7 @@ Shared::Shared(std::uint32_t shard_count)
   budget.start(std::move(deliver));
   facts_learned = [this](const std::string& server, const Learned& learned) {
     budget.learned(server, limits_of(learned), alive_pids(learned), learned.asked, learned.at);
+    superusers.check(budget);
   };
 }
 
