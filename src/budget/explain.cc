@@ -41,7 +41,9 @@ std::vector<const Budget::Pool*> holders_of(const Budget& budget, const LimitNod
     if (pool->used() > 0 && std::ranges::find(pool->nodes, &node) != pool->nodes.end())
       holders.push_back(pool.get());
   }
-  std::ranges::stable_sort(holders, std::ranges::greater{}, &Budget::Pool::used);
+  std::ranges::sort(holders, [](const Budget::Pool* a, const Budget::Pool* b) {
+    return a->used() != b->used() ? a->used() > b->used() : a->id < b->id;
+  });
   return holders;
 }
 

@@ -1,6 +1,5 @@
 // SHOW BUDGET: how many server connections may be, and are. SHOW WAITS: who has none, and why.
 #include <algorithm>
-#include <functional>
 #include <map>
 
 #include "src/console/show.h"
@@ -84,13 +83,15 @@ Rows show_waits(const View& view) {
   struct Wait {
     std::uint64_t shard;
     const WaitReport* report;
-    [[nodiscard]] std::uint64_t wait_us() const { return report->wait_us; }
   };
   std::vector<Wait> waits;
   for (std::size_t shard = 0; shard < view.reports.size(); ++shard) {
     for (const auto& wait : view.reports[shard].waits) waits.push_back({shard, &wait});
   }
-  std::ranges::stable_sort(waits, std::greater{}, &Wait::wait_us);
+  std::ranges::sort(waits, [](const Wait& a, const Wait& b) {
+    return a.report->wait_us != b.report->wait_us ? a.report->wait_us > b.report->wait_us
+                                                  : a.report->id < b.report->id;
+  });
   const Explanations explanations = explain_all(view);
   Rows rows{columns_of({.verb = Verb::show, .topic = Topic::waits})};
   for (const auto& wait : waits)

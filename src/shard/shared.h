@@ -35,6 +35,7 @@ struct Shared {
   Shared& operator=(const Shared&) = delete;
 
   BudgetDesk budget;
+  SuperuserHints superusers;
   Placement placement;
   FactsDesks facts;
   // Constant after start; may be empty. Called on the thread of the shard that asked, with the server's name.

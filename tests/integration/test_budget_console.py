@@ -41,13 +41,18 @@ def hold(raw, pooler, count, user="app_scram", dbname="bench"):
     return clients
 
 
-def wait(raw, pooler, user="app_scram", dbname="bench", **parameters):
-    """A client whose query has to wait."""
+def wait(pooler, client):
+    """The client asks for something, and has to wait for it."""
     before = len(waits(pooler))
-    client = raw(pooler).login(user, dbname, **parameters)
     client.send(query("select 1"))
     until(lambda: len(waits(pooler)) == before + 1, "it waits")
     return client
+
+
+def hold_and_wait(raw, pooler, count):
+    """As many clients keep a connection, one more waits. It logs in first: that may need a connection."""
+    waiter = raw(pooler).login()
+    return hold(raw, pooler, count), wait(pooler, waiter)
 
 
 def refused(client):
@@ -68,8 +73,7 @@ def limit_is(pooler, scope, name, limit):
 @pytest.mark.parametrize("what", COLUMNS)
 def test_show_has_its_columns_in_both_protocols(pgring, raw, what):
     pooler = pgring(database={"pool_size": 1})
-    hold(raw, pooler, 1)
-    wait(raw, pooler)
+    hold_and_wait(raw, pooler, 1)
     console = raw(pooler).login(CONSOLE_VIEWER, "pgring")
     answer = console.run(f"show {what};")
     assert answer[0].kind == "T" and answer[0].names == COLUMNS[what].split()
@@ -103,14 +107,14 @@ def test_nobody_waits_and_nothing_is_known_before_the_first_client(pgring):
 
 def test_the_ceiling_is_what_the_server_leaves_us_term_by_term(pgring, few, raw, opened):
     pooler = pgring(few, changes={"server": {"main": {"keep_free": 4}}})
-    hold(raw, pooler, 2)
+    raw(pooler).login().run("select 1")  # its connection is idle, and asks the server
     direct = [opened(psycopg.connect(few.dsn())) for _ in range(3)]
     few.admin.execute("select 1")  # one more of ours
     # Whoever is superuser counts like everybody: a slot is a slot.
     limit_is(pooler, "ceiling", "main", str(20 - 3 - 4 - 4))
     row = lines(pooler)["ceiling", "main"]
-    assert (row["server"], row["used"], row["open"]) == ("main", "2", "2")
-    assert (row["others"], row["headroom"], row["waiting"]) == ("4", "7", "0")
+    assert (row["server"], row["used"], row["open"]) == ("main", "1", "1")
+    assert (row["others"], row["headroom"], row["waiting"]) == ("4", "8", "0")
     assert row["source"].startswith(
         "max_connections 20 - superuser_reserved_connections 3 - keep_free 4 - others 4")
     for connection in direct:
@@ -142,7 +146,7 @@ def test_every_state_is_counted_where_it_belongs(pgring, few, raw):
 
 def test_the_limit_of_a_role_is_shown_as_it_is_altered(pgring, few, raw):
     pooler = pgring(few)
-    hold(raw, pooler, 1)
+    raw(pooler).login().run("select 1")
     try:
         few.admin.execute("alter role app_scram connection limit 6")
         limit_is(pooler, "role", "app_scram", "6")
@@ -194,11 +198,12 @@ def test_server_connections_that_move_between_shards_are_counted(pgring, few, ra
 def test_every_waiter_of_every_shard_is_shown_the_longest_wait_first(pgring, raw):
     pooler = pgring(database={"pool_size": 1}, changes={"shards": {"count": 3}})
     databases = ["bench", "postgres", "template1"]  # a pool, and with it a shard, each
+    clients = {name: raw(pooler).login(dbname=name, application_name=f"app of {name}")
+               for name in databases}
     holders = [hold(raw, pooler, 1, dbname=name)[0] for name in databases]
     began = time.time()
-    clients = {}
-    for name in databases:
-        clients[name] = wait(raw, pooler, dbname=name, application_name=f"app of {name}")
+    for client in clients.values():
+        wait(pooler, client)
         time.sleep(0.05)
     shown = waits(pooler)
     assert [row["database"] for row in shown] == databases
@@ -220,8 +225,7 @@ def test_every_waiter_of_every_shard_is_shown_the_longest_wait_first(pgring, raw
 
 def test_a_full_pool_is_the_reason_and_says_how_long_it_has_been_held(pgring, raw):
     pooler = pgring(database={"pool_size": 2})
-    hold(raw, pooler, 2)
-    wait(raw, pooler)
+    hold_and_wait(raw, pooler, 2)
     (row,) = waits(pooler)
     assert row["reason"] == "pool" and row["detail"].startswith("pool_size: 2 of 2, longest for ")
     until(lambda: waits(pooler)[0]["detail"].endswith("longest for 2s"), "it counts on")
@@ -231,9 +235,7 @@ def test_the_limit_of_a_role_is_the_reason(pgring, few, raw):
     few.admin.execute("alter role app_scram connection limit 2")
     try:
         pooler = pgring(few)
-        hold(raw, pooler, 2)
-        limit_is(pooler, "role", "app_scram", "2")
-        wait(raw, pooler)
+        hold_and_wait(raw, pooler, 2)
         until(lambda: waits(pooler)[0]["reason"] == "role", "its role stops it")
         detail = waits(pooler)[0]["detail"]
         assert detail.startswith("CONNECTION LIMIT of role app_scram: 2 of 2; bench/app_scram has 2")
@@ -244,10 +246,10 @@ def test_the_limit_of_a_role_is_the_reason(pgring, few, raw):
 
 def test_at_the_ceiling_the_pool_that_holds_most_is_named(pgring, few, raw):
     pooler = pgring(few, changes={"server": {"main": {"max_connections": 3}}})
-    hold(raw, pooler, 2, "app_md5")
+    waiter = raw(pooler).login("app_scram", "postgres")
     hold(raw, pooler, 1, "app_scram", "postgres")
-    # The second of its pool: its pool has less than its share, but everybody is in a transaction.
-    wait(raw, pooler, "app_scram", "postgres")
+    hold(raw, pooler, 2, "app_md5")
+    wait(pooler, waiter)
     until(lambda: waits(pooler)[0]["reason"] == "ceiling", "the ceiling stops it")
     assert waits(pooler)[0]["detail"].startswith(
         "server.main.max_connections: 3 of 3; bench/app_md5 has 2, longest for ")
@@ -258,9 +260,9 @@ def test_at_the_ceiling_the_pool_that_holds_most_is_named(pgring, few, raw):
 
 def test_a_wait_for_a_connection_that_is_being_opened_says_so(pgring, raw):
     pooler = pgring(database={"connect_query": "select pg_sleep(2)"})
-    client = raw(pooler).login()  # waits for the first one itself
-    client.run("begin")
-    waiter = wait(raw, pooler)
+    first, second = raw(pooler).login(), raw(pooler).login()  # the first waits for one itself
+    first.run("begin")
+    waiter = wait(pooler, second)
     (row,) = waits(pooler)
     assert (row["reason"], row["detail"]) == ("opening", "1 being opened")
     assert kinds(waiter.ready()) == "TDCZ"
@@ -268,8 +270,7 @@ def test_a_wait_for_a_connection_that_is_being_opened_says_so(pgring, raw):
 
 def test_the_reserve_is_named_until_its_time_has_come(pgring, raw):
     pooler = pgring(database={"pool_size": 1, "reserve_pool_size": 1, "reserve_pool_timeout": "2s"})
-    hold(raw, pooler, 1)
-    waiter = wait(raw, pooler)
+    _, waiter = hold_and_wait(raw, pooler, 1)
     until(lambda: waits(pooler)[0]["reason"] == "reserve timer", "the timer is what it waits for")
     assert "1 more after 2s" in waits(pooler)[0]["detail"]
     assert lines(pooler)["pool", "bench/app_scram"]["source"] == "pool_size 1 + reserve_pool_size 1"
@@ -304,9 +305,10 @@ def test_who_waited_for_its_own_pool_is_told_for_how_long_it_was_held(pgring, ra
 def test_who_waited_at_the_ceiling_is_told_all_who_hold_it(pgring, few, raw):
     pooler = pgring(few, changes={"timeouts": {"query_wait": "2s"}, "shards": {"count": 2},
                                   "server": {"main": {"max_connections": 3}}})
+    clients = [raw(pooler).login("app_scram") for _ in range(2)]
     hold(raw, pooler, 2, "app_md5")
-    hold(raw, pooler, 1, "app_scram")
-    waiter = raw(pooler).login("app_scram")
+    clients[0].run("begin")
+    waiter = clients[1]
     waiter.send(query("select 1"))
     error = refused(waiter)
     assert "Pool bench/app_scram has 1 server connections." in error["D"]
@@ -320,9 +322,9 @@ def test_who_waited_for_a_limit_of_its_role_is_told_how_to_raise_that(pgring, fe
     few.admin.execute("alter role app_scram connection limit 1")
     try:
         pooler = pgring(few, changes={"timeouts": {"query_wait": "2s"}})
-        hold(raw, pooler, 1)
-        limit_is(pooler, "role", "app_scram", "1")
         waiter = raw(pooler).login("app_scram")
+        limit_is(pooler, "role", "app_scram", "1")
+        hold(raw, pooler, 1)
         waiter.send(query("select 1"))
         error = refused(waiter)
         assert "CONNECTION LIMIT of role app_scram: 1 of 1 (CONNECTION LIMIT 1" in error["D"]
@@ -338,5 +340,5 @@ def test_who_waited_for_a_resume_is_told_of_the_pause(pgring, raw):
     client.send(query("select 1"))
     error = refused(client)
     assert "bench is paused" in error["D"] and "RESUME" in error["H"]
-    raw(pooler).login(CONSOLE_ADMIN, "pgring").run("RESUME")
+    raw(pooler).login(CONSOLE_ADMIN, "pgring").run("RESUME bench")
     assert not errors(raw(pooler).login().run("select 1"))
