@@ -46,7 +46,6 @@ struct Shared {
   std::atomic<std::uint32_t> console_clients{0};  // outlives the shards' last clients
   std::vector<std::unique_ptr<Shard>> shards;
   ClientLimits clients;
-  SuperuserHints superusers;
   std::atomic<Life> life{Life::serving};
   std::atomic<std::uint64_t> next_id{1};
   std::atomic<std::int64_t> started_at{0};  // seconds since 1970
