@@ -11,6 +11,9 @@ from harness.raw import kinds, query
 from harness.wait import stays, until
 
 SHARDS = 4
+# A pool that has a part on each of the shards and may have all that the small PostgreSQL gives.
+WIDE = 16
+ALL = {"server": {"main": {"keep_free": 0}}}
 
 
 def shard_of(client):
@@ -50,8 +53,8 @@ def open_pool(clients):
 
 def test_all_connections_of_a_pool_serve_the_clients_of_one_shard(small_postgres, small_pgring,
                                                                   raw):
-    size = 8
-    pooler = small_pgring(pool_size=size)
+    size = WIDE
+    pooler = small_pgring(ALL, pool_size=size)
     mates, strangers = on_one_shard(raw, pooler, size)
     assert strangers  # a pool of eight lives on two shards
     # Every shard opens some; then all load moves to one.
@@ -78,30 +81,30 @@ def test_a_pool_on_four_shards_serves_in_the_order_its_clients_asked(small_postg
     small_postgres.admin.execute(
         "drop table if exists served; create table served (asked float8, started float8);"
         " grant all on served to public")
-    pooler = small_pgring(pool_size=8)
-    mates, strangers = on_one_shard(raw, pooler, 16)
-    # Uneven on purpose: sixteen clients on one shard, one on each other.
+    pooler = small_pgring(ALL, pool_size=WIDE)
+    mates, strangers = on_one_shard(raw, pooler, 2 * WIDE)
+    # Uneven on purpose: many clients on one shard, one on each other.
     alone = {shard_of(client): client for client in strangers}
     clients = mates + list(alone.values())
     for client in strangers:
         if client not in clients:
             client.close()
-    open_pool(clients[-8:])
+    open_pool(clients[-WIDE:])
 
     def ask(client):
         client.send(query(f"insert into served select {time.time()!r}, extract(epoch from"
-                          " statement_timestamp()) from pg_sleep(0.003)"))
+                          " statement_timestamp()) from pg_sleep(0.01)"))
 
     for client in clients:
         ask(client)
-    for _ in range(25):
+    for _ in range(15):
         for client in clients:
             assert kinds(client.ready()) == "CZ"
             ask(client)
     for client in clients:
         client.ready()
     rows = small_postgres.admin.execute("select asked from served order by started").fetchall()
-    assert len(rows) == 26 * len(clients)
+    assert len(rows) == 16 * len(clients)
     overtaken, newest = [], 0.0
     for (asked,) in rows:
         overtaken.append(max(0.0, newest - asked))

@@ -91,20 +91,17 @@ class Line(NamedTuple):
     opening: int
     closing: int
     lost: int
+    others: int  # of the ceiling; None elsewhere
     waiting: int
     source: str
 
 
 def budget(pooler):
-    lines = []
-    for row in pooler.show("BUDGET"):
-        numbers = {name: int(row[name]) for name in ("used", "opening", "closing", "lost",
-                                                     "waiting")}
-        limit = row["limit"]
-        lines.append(Line(server=row["server"], scope=row["scope"], name=row["name"],
-                          limit=None if limit in (None, "", "unlimited") else int(limit),
-                          source=row["source"] or "", **numbers))
-    return lines
+    def line_of(row):
+        return Line(*(None if row[name] is None
+                      else Line.__annotations__[name](row[name]) for name in Line._fields))
+
+    return [line_of(row) for row in pooler.show("BUDGET")]
 
 
 def line(pooler, scope, name=None):
