@@ -166,10 +166,13 @@ void Pool::leave(Client& waiter) {
   show_waiters();
 }
 
+// One that has been asking for long is not to be counted on.
+std::uint32_t Pool::asking() const { return shard_.now() - asked_at_ < asking_max ? asking_ : 0; }
+
 void Pool::show_idle() {
   const Server* const oldest = idle_.front();
   // One that asks for facts is as good as idle, though nobody can have it this moment.
-  board().show_idle(static_cast<std::uint32_t>(idle_.size()) + asking_,
+  board().show_idle(static_cast<std::uint32_t>(idle_.size()) + asking(),
                     oldest == nullptr ? std::nullopt : std::optional{oldest->used()});
 }
 
@@ -182,8 +185,7 @@ void Pool::show_waiters() {
 // Getting more.
 
 void Pool::seek() {
-  const std::uint32_t asking = shard_.now() - asked_at_ < asking_max ? asking_ : 0;
-  if (paused_ || ending_ || waiters_.size() <= opening_ + asking + board().inbound()) return;
+  if (paused_ || ending_ || waiters_.size() <= opening_ + asking() + board().inbound()) return;
   if (!borrow() && shard_.now() >= ask_again_) {
     // The budget knows every waiter by the board: while it has no permit, asking for each is of no use.
     if (budget().ask(home_.budget_id, shard_.now()) != Reason::none)
@@ -193,6 +195,7 @@ void Pool::seek() {
 }
 
 void Pool::seek_due() {
+  show_idle();
   budget().tick(shard_.now());
   ask_again_ = {};
   seek();

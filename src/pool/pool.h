@@ -164,6 +164,7 @@ class Pool {
   void serve_waiters();
   void seek();
   [[nodiscard]] bool borrow();
+  [[nodiscard]] std::uint32_t asking() const;
   void show_idle();
   void show_waiters();
   void show_busy();

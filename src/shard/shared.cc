@@ -1,6 +1,7 @@
 #include "src/shard/shared.h"
 
 #include "src/budget/learn.h"
+#include "src/budget/report.h"
 #include "src/shard/shard.h"
 #include "wire/random.h"
 
