@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 #include <linux/capability.h>
 #include <sched.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
@@ -12,6 +11,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <system_error>
 #include <vector>
 
 namespace pgring {
@@ -74,7 +74,8 @@ Result<void, std::string> raise(__rlimit_resource_t resource, const char* name) 
     limit.rlim_cur = limit.rlim_max;
     if (setrlimit(resource, &limit) == 0) return {};
   }
-  return Unexpected(fmt::format("cannot raise the soft limit {}: {}", name, strerror(errno)));
+  return Unexpected(fmt::format("cannot raise the soft limit {}: {}", name,
+                                std::generic_category().message(errno)));
 }
 
 std::uint64_t capped(std::uint64_t connections, Limit limit) {
