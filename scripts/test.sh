@@ -81,7 +81,8 @@ program() {
   printf '%s' "${path:-build/$1/tests/$2}"
 }
 
-# python_tests NAME KIND FOLDER [ARGS...]: pytest with the binary of that build.
+# python_tests NAME KIND FOLDER [ARGS...]: pytest with the binary of that build. python_workers=N runs N
+# tests at once; each worker has a PostgreSQL and ports of its own.
 python_tests() {
   local name=$1 kind=$2 folder=$3 log start=$SECONDS code=0 report numbers
   shift 3
@@ -92,7 +93,8 @@ python_tests() {
   PGRING=$PWD/build/$kind/src/pgring PGRING_BUILD=$kind PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \
     PGRING_TEST_DEADLINE=$([ "$kind" = release ] && echo 30 || echo 90) \
     timeout --kill-after=30 "${python_limit_s:-1500}" "${tsan[@]}" /usr/bin/python3 -m pytest -p no:cacheprovider -q -rs \
-    --durations=15 --basetemp=.do/tmp --junitxml="$report" "$folder" "$@" >"$log" 2>&1 </dev/null || code=$?
+    --numprocesses="${python_workers:-0}" --durations=15 --basetemp=.do/tmp --junitxml="$report" "$folder" "$@" \
+    >"$log" 2>&1 </dev/null || code=$?
   rm -rf .do/tmp
   numbers=$(junit_numbers "$report") || numbers="0 1 0"
   read -r good bad skipped <<<"$numbers"
@@ -214,7 +216,7 @@ all_tests() {
     doctest "unit tests" 300 "$(program release unit_tests)"
     doctest "simulation" 600 "$(program release simulation_tests)"
     doctest "ring on this kernel" 300 "$(program release ring_tests)"
-    python_tests "integration tests" release tests/integration
+    python_workers=3 python_tests "integration tests" release tests/integration
     python_tests "driver tests" release tests/drivers
     python_tests "style and packaging" release tests/tidy
     doctest "unit tests under valgrind" 900 valgrind --quiet --error-exitcode=99 --leak-check=full \
@@ -225,7 +227,7 @@ all_tests() {
     doctest "unit tests (ASan, UBSan)" 600 "$(program asan unit_tests)"
     doctest "simulation (ASan, UBSan)" 900 "$(program asan simulation_tests)"
     doctest "ring on this kernel (ASan, UBSan)" 600 "$(program asan ring_tests)"
-    python_tests "integration tests (ASan, UBSan)" asan tests/integration
+    python_workers=3 python_tests "integration tests (ASan, UBSan)" asan tests/integration
     python_tests "driver tests (ASan, UBSan)" asan tests/drivers
     fuzz_targets 10
   }
@@ -233,7 +235,7 @@ all_tests() {
     doctest "ring and mailbox (TSan)" 600 "${tsan[@]}" "$(program tsan unit_tests)" \
       --source-file='*unit/ring*,*mailbox*,*shard*'
     doctest "ring on this kernel (TSan)" 600 "${tsan[@]}" "$(program tsan ring_tests)"
-    python_tests "shards (TSan)" tsan tests/integration/test_console.py tests/integration/test_cancel.py \
+    PGRING_TEST_SHARDS=4 python_tests "shards (TSan)" tsan tests/integration/test_console.py tests/integration/test_cancel.py \
       tests/integration/test_signals.py
   }
   return 0

@@ -124,9 +124,9 @@ void explain_limit(WaitExplanation& why, const Budget& budget, const Budget::Poo
     const Budget::Pool& most = *holders.front();
     why.limit += fmt::format("; {} has {}{}", name_of_pool(most), most.used(), longest(most, now));
   }
-  const std::string source = source_of(budget, instance, node, now);
+  const auto sources = sources_of(budget, instance, node, now);
   why.detail += fmt::format(" The limit that stops it is {}: {} ({}), held by {}.", name, used,
-                            source, holders_text(budget, node, now));
+                            fmt::join(sources, "; "), holders_text(budget, node, now));
   why.hint = hint_for(budget, instance, node, now);
 }
 
@@ -200,7 +200,8 @@ WaitExplanation explain_wait(const Budget& budget, PoolId id, ring::Instant now)
   if (why.reason == Reason::none)
     why.reason = pool.board->idle() > 0 && pool.of(PermitState::opening) == 0 ? Reason::moving
                                                                               : Reason::opening;
-  why.detail = fmt::format("Pool {} has {} server connections.", name_of_pool(pool), pool.used());
+  why.detail = fmt::format("Pool {} has {} server connection{}.", name_of_pool(pool), pool.used(),
+                           pool.used() == 1 ? "" : "s");
   if (why.reason == Reason::pool) {
     explain_pool_limit(why, pool, now);
   } else if (const auto* const node = node_for(pool, why.reason, now); node != nullptr) {

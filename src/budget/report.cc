@@ -9,6 +9,20 @@
 namespace pgring {
 namespace {
 
+// A table with these lines fits a terminal of 200 columns: psql shows them as lines of one cell.
+std::string in_lines(const std::vector<std::string>& sources) {
+  constexpr std::size_t width = 80;
+  std::string text;
+  std::size_t line = 0;
+  for (const auto& source : sources) {
+    const bool fits = line + 2 + source.size() <= width;
+    if (!text.empty()) text += fits ? "; " : ";\n";
+    line = text.empty() || !fits ? source.size() : line + 2 + source.size();
+    text += source;
+  }
+  return text;
+}
+
 // A pool that has moved to another database or server leaves its old limits behind.
 bool is_in_use(const Budget& budget, const LimitNode& node) {
   return std::ranges::any_of(budget.pools(), [&](const auto& pool) {
@@ -33,7 +47,7 @@ BudgetLine line_of(const Budget& budget, const Budget::Instance& instance, const
   line.count = node.count;
   line.others = others_of(instance, node);
   line.waiting = waiting_at(budget, node);
-  line.source = source_of(budget, instance, node, now);
+  line.source = in_lines(sources_of(budget, instance, node, now));
   return line;
 }
 
@@ -95,6 +109,15 @@ std::vector<SuperuserPool> superusers_among_pools(const Budget& budget) {
     if (!known) found.push_back({terms.server, terms.role, terms.database});
   }
   return found;
+}
+
+bool is_near_ceiling(const Budget& budget, const std::string& server, ring::Instant now) {
+  const auto at = budget.servers().find(server);
+  if (at == budget.servers().end()) return false;
+  const Budget::Instance& instance = *at->second.instance;
+  const auto limit = Budget::limit_of(instance.ceiling, now);
+  const std::uint64_t margin = std::max<Count>(instance.keep_free, 2);
+  return limit && instance.ceiling.used() + margin >= *limit;
 }
 
 }  // namespace pgring

@@ -44,6 +44,10 @@ struct WaitExplanation {
 };
 [[nodiscard]] WaitExplanation explain_wait(const Budget& budget, PoolId id, ring::Instant now);
 // What the budget knows nothing of: an operator has paused the database.
+// No more than keep_free permits (at least two) are left below the ceiling of that server's instance.
+[[nodiscard]] bool is_near_ceiling(const Budget& budget, const std::string& server,
+                                   ring::Instant now);
+
 [[nodiscard]] WaitExplanation explain_pause(const std::string& database);
 
 // A pool whose role is a superuser on its server.

@@ -9,14 +9,11 @@
 namespace pgring {
 namespace {
 
+using Sources = std::vector<std::string>;
+
 bool has(const std::map<std::string, LimitNode>& nodes, const LimitNode& node) {
   const auto at = nodes.find(node.name);
   return at != nodes.end() && &at->second == &node;
-}
-
-void append(std::string& text, std::string_view part) {
-  if (!text.empty() && !part.empty()) text += "; ";
-  text += part;
 }
 
 Count found(const std::map<std::string, Count>& by_name, const std::string& name) {
@@ -49,43 +46,43 @@ std::string ceiling_terms(const Budget::Instance& instance) {
                                  said.max_connections, said.superuser_reserved);
   // PostgreSQL has it since 16.
   if (said.reserved > 0) text += fmt::format(" - reserved_connections {}", said.reserved);
-  text += fmt::format(" - keep_free {} - others {}", instance.keep_free, said.others);
-  if (said.estimated) text += " (estimated: GRANT pg_read_all_stats)";
-  return text;
+  return text + fmt::format(" - keep_free {} - others {}", instance.keep_free, said.others);
 }
 
-std::string ceiling_source(const Budget& budget, const Budget::Instance& instance) {
-  std::string text = ceiling_terms(instance);
+Sources ceiling_sources(const Budget& budget, const Budget::Instance& instance) {
+  Sources sources{ceiling_terms(instance)};
+  if (instance.limits && instance.limits->estimated)
+    sources.emplace_back("others estimated: GRANT pg_read_all_stats to count them");
   if (const auto* const server = capping_server(budget, instance))
-    append(text, fmt::format("at most server.{}.max_connections {}", *server, *instance.cap));
-  return text;
+    sources.push_back(fmt::format("at most server.{}.max_connections {}", *server, *instance.cap));
+  return sources;
 }
 
-std::string database_source(const Budget::Instance& instance, const LimitNode& node) {
+Sources database_sources(const Budget::Instance& instance, const LimitNode& node) {
   if (!instance.limits) return {};
   const auto& said = *instance.limits;
   const auto at = said.databases.find(node.name);
   if (at == said.databases.end() || !at->second) return {};
-  return fmt::format("CONNECTION LIMIT {} - others {}", *at->second,
-                     found(said.others_by_database, node.name));
+  return {fmt::format("CONNECTION LIMIT {} - others {}", *at->second,
+                      found(said.others_by_database, node.name))};
 }
 
-std::string role_source(const Budget& budget, const Budget::Instance& instance,
-                        const LimitNode& node) {
-  std::string text;
+Sources role_sources(const Budget& budget, const Budget::Instance& instance,
+                     const LimitNode& node) {
+  Sources sources;
   if (const auto max = role_max(budget, node))
-    text = fmt::format("role.{}.max_connections {}", node.name, *max);
-  if (!instance.limits) return text;
+    sources.push_back(fmt::format("role.{}.max_connections {}", node.name, *max));
+  if (!instance.limits) return sources;
   const auto& said = *instance.limits;
   const auto at = said.roles.find(node.name);
-  if (at == said.roles.end()) return text;
+  if (at == said.roles.end()) return sources;
   if (at->second.superuser) {
-    append(text, "superuser: could take reserved slots, held to the ceiling");
+    sources.emplace_back("superuser: could take reserved slots, held to the ceiling");
   } else if (at->second.limit) {
-    append(text, fmt::format("CONNECTION LIMIT {} - others {}", *at->second.limit,
-                             found(said.others_by_role, node.name)));
+    sources.push_back(fmt::format("CONNECTION LIMIT {} - others {}", *at->second.limit,
+                                  found(said.others_by_role, node.name)));
   }
-  return text;
+  return sources;
 }
 
 }  // namespace
@@ -120,26 +117,27 @@ std::string names_of(const Budget& budget, const Budget::Instance& instance) {
   return names;
 }
 
-std::string source_of(const Budget& budget, const Budget::Instance& instance, const LimitNode& node,
-                      ring::Instant now) {
-  std::string text;
+std::vector<std::string> sources_of(const Budget& budget, const Budget::Instance& instance,
+                                    const LimitNode& node, ring::Instant now) {
+  Sources sources;
   switch (scope_of(instance, node)) {
     case Scope::ceiling:
-      text = ceiling_source(budget, instance);
+      sources = ceiling_sources(budget, instance);
       break;
     case Scope::entry:
-      if (node.limit) text = fmt::format("database.{}.max_connections {}", node.name, *node.limit);
+      if (node.limit)
+        sources = {fmt::format("database.{}.max_connections {}", node.name, *node.limit)};
       break;
     case Scope::database:
-      text = database_source(instance, node);
+      sources = database_sources(instance, node);
       break;
     case Scope::role:
-      text = role_source(budget, instance, node);
+      sources = role_sources(budget, instance, node);
       break;
   }
   if (node.news && now < node.news_until)
-    append(text, "PostgreSQL refused another connection (53300)");
-  return text;
+    sources.emplace_back("PostgreSQL refused another connection (53300)");
+  return sources;
 }
 
 std::optional<Count> others_of(const Budget::Instance& instance, const LimitNode& node) {

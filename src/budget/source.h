@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "src/budget/budget.h"
 
@@ -25,9 +26,11 @@ enum class Scope : std::uint8_t {
 // The names of the [server] entries that lead to it.
 [[nodiscard]] std::string names_of(const Budget& budget, const Budget::Instance& instance);
 
-// "max_connections 100 - superuser_reserved_connections 3 - keep_free 3 - others 5". Empty: none is set.
-[[nodiscard]] std::string source_of(const Budget& budget, const Budget::Instance& instance,
-                                    const LimitNode& node, ring::Instant now);
+// "max_connections 100 - superuser_reserved_connections 3 - keep_free 3 - others 5", and what else there is to
+// say of it. Empty: none is set.
+[[nodiscard]] std::vector<std::string> sources_of(const Budget& budget,
+                                                  const Budget::Instance& instance,
+                                                  const LimitNode& node, ring::Instant now);
 
 // Connections that are not ours and count against the same limit; nullopt: not known, or none could.
 [[nodiscard]] std::optional<Count> others_of(const Budget::Instance& instance,

@@ -316,6 +316,7 @@ std::string format_value(LogLevel value, const ValueRule&) { return std::string(
 std::string format_value(LogFormat value, const ValueRule&) { return std::string(name_of(value)); }
 std::string format_value(const std::vector<RingFeature>& value, const ValueRule&) {
   std::vector<std::string_view> names;
+  names.reserve(value.size());
   for (const RingFeature feature : value) names.push_back(name_of(feature));
   return join(names, ", ");
 }

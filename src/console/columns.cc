@@ -236,7 +236,6 @@ Columns columns_of(const Command& command) {
     case Topic::pools:
       return pool_columns;
     case Topic::clients:
-      return connection_columns;
     case Topic::servers:
       return connection_columns;
     case Topic::databases:

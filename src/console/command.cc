@@ -144,7 +144,7 @@ ReadCommand read_show(Tokens rest) {
 
 // The value is not looked at: these parameters mean nothing here.
 ReadCommand read_set(Tokens rest) {
-  const Command command{.verb = Verb::set, .tag = "SET"};
+  Command command{.verb = Verb::set, .tag = "SET"};
   if (!rest.empty() && (rest.front().is("SESSION") || rest.front().is("LOCAL")))
     rest = rest.subspan(1);
   if (rest.empty()) return syntax_error("SET needs a parameter", {});

@@ -168,7 +168,8 @@ void Pool::leave(Client& waiter) {
 
 void Pool::show_idle() {
   const Server* const oldest = idle_.front();
-  board().show_idle(static_cast<std::uint32_t>(idle_.size()),
+  // One that asks for facts is as good as idle, though nobody can have it this moment.
+  board().show_idle(static_cast<std::uint32_t>(idle_.size()) + asking_,
                     oldest == nullptr ? std::nullopt : std::optional{oldest->used()});
 }
 
@@ -303,6 +304,7 @@ void Pool::facts_asked(Server& server) {
   not_idle(server);
   ++asking_;
   asked_at_ = shard_.now();
+  show_idle();
 }
 
 // Connections that are given back ask by themselves; where all are idle, one must be told to.

@@ -99,7 +99,10 @@ class Pool {
   void server_closed(Server& server);                                      // destroys it
   // It asks the instance for facts and will be back in a moment; it is, or will not be.
   void facts_asked(Server& server);
-  void facts_answered() { --asking_; }
+  void facts_answered() {
+    --asking_;
+    show_idle();
+  }
 
   // Once a second: lifetimes, idle connections, min_pool_size.
   void maintain();

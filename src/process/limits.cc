@@ -23,7 +23,7 @@ constexpr std::uint64_t fds_of_process = 64;
 // The ring, its wake-up, and one to spare.
 constexpr std::uint64_t fds_per_shard = 3;
 // Measured: a ring of 1024 SQEs and 16384 CQEs is 320 KiB; buffer rings come on top.
-constexpr std::uint64_t memlock_per_shard = 512 * 1024;
+constexpr std::uint64_t memlock_per_shard = std::uint64_t{512} * 1024;
 
 bool has_ipc_lock() {
   // The system call itself: libcap for one question would be a dependency of the service.

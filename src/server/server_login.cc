@@ -24,7 +24,7 @@ namespace {
 namespace backend = wire::backend;
 
 // A server that sends more than this before it is ready is not one.
-constexpr std::size_t login_input_max = 1024 * 1024;
+constexpr std::size_t login_input_max = std::size_t{1024} * 1024;
 
 wire::ParsedError own_error(std::string_view sqlstate, std::string message, std::string hint) {
   return {.severity = "FATAL",

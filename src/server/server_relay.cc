@@ -21,7 +21,7 @@ namespace {
 namespace backend = wire::backend;
 
 // More of an inspected message than this is not kept; what is looked for stands at its beginning.
-constexpr std::size_t inspected_max = 64 * 1024;
+constexpr std::size_t inspected_max = std::size_t{64} * 1024;
 
 enum class Kind : std::uint8_t { reply, inspected_reply, asynchronous, unknown };
 

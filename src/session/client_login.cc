@@ -22,7 +22,7 @@ namespace pgring {
 namespace {
 
 // More than any packet of a login; what a client sends ahead of its ReadyForQuery must fit too.
-constexpr std::size_t login_input_max = 96 * 1024;
+constexpr std::size_t login_input_max = std::size_t{96} * 1024;
 
 std::string in_quotes(std::string_view name) { return "\"" + std::string{name} + "\""; }
 

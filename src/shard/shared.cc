@@ -7,6 +7,8 @@
 namespace pgring {
 namespace {
 
+constexpr ring::Duration facts_interval_near = std::chrono::milliseconds{300};
+
 // For jitter only: without random bytes every process has the same.
 std::uint64_t random_seed() {
   std::uint64_t seed = 0;
@@ -35,6 +37,10 @@ Shared::Shared(std::uint32_t shard_count)
   facts_learned = [this](const std::string& server, const Learned& learned) {
     budget.learned(server, limits_of(learned), alive_pids(learned), learned.asked, learned.at);
     superusers.check(budget);
+    // Near the ceiling every newcomer counts: whose slots keep_free keeps are to be free again soon.
+    const bool near = budget.read(
+        [&](const Budget& all, ring::Instant now) { return is_near_ceiling(all, server, now); });
+    facts.desk(server).set_interval(near ? facts_interval_near : FactsDesk::interval_default);
   };
 }
 

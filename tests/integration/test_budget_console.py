@@ -311,7 +311,7 @@ def test_who_waited_at_the_ceiling_is_told_all_who_hold_it(pgring, few, raw):
     waiter = clients[1]
     waiter.send(query("select 1"))
     error = refused(waiter)
-    assert "Pool bench/app_scram has 1 server connections." in error["D"]
+    assert "Pool bench/app_scram has 1 server connection." in error["D"]
     assert "server.main.max_connections: 3 of 3 (max_connections 20 - " in error["D"]
     assert "held by bench/app_md5 2, longest for " in error["D"]
     assert "; bench/app_scram 1, longest for " in error["D"]

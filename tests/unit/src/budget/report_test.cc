@@ -31,15 +31,17 @@ TEST_CASE("budget report: the ceiling's line has its terms, what is used and wha
 }
 
 TEST_CASE("budget report: an estimate is marked with the grant that would end it") {
-  Bench bench;
+  Bench bench{{.max_connections = Count{9}, .keep_free = 2}};
   auto limits = limits_of(20);
   limits.reserved = 1;
   limits.estimated = true;
   bench.learn(limits);
+  // In lines that keep the table narrow.
   CHECK(bench.line("ceiling", "main").source ==
         "max_connections 20 - superuser_reserved_connections 3 - reserved_connections 1 - "
-        "keep_free 2 - others 0 "
-        "(estimated: GRANT pg_read_all_stats)");
+        "keep_free 2 - others 0;\n"
+        "others estimated: GRANT pg_read_all_stats to count them;\n"
+        "at most server.main.max_connections 9");
 }
 
 TEST_CASE("budget report: the configuration's own cap is named by its key") {
