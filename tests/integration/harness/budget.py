@@ -182,8 +182,8 @@ class Sampler:
                 Sample(time.monotonic(), sum(roles.values()), others, roles, limits))
 
 
-def growth_beyond(samples, count_of, limit_of, lag_s):
-    """The samples in which more connections were open than a limit allows.
+def growth_beyond(samples, since, count_of, limit_of, lag_s):
+    """The samples from `since` on in which more connections were open than a limit allows.
 
     A limit is what `limit_of` says, or said within the last `lag_s`: pgring has to learn of it. What is
     open beyond a limit that fell may stay until it is given up, but never grows: then the bound is what
@@ -195,7 +195,7 @@ def growth_beyond(samples, count_of, limit_of, lag_s):
         # Falling limits, the oldest first: that one is the largest.
         recent = [(at, old) for at, old in recent if at >= sample.at - lag_s and old > limit]
         recent.append((sample.at, limit))
-        if count > max(before, recent[0][1]):
-            beyond.append((round(sample.at - samples[0].at, 3), count, recent[0][1], sample))
+        if sample.at >= since and count > max(before, recent[0][1]):
+            beyond.append((round(sample.at - since, 3), count, recent[0][1], sample))
         before = count
     return beyond
