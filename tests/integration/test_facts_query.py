@@ -23,7 +23,7 @@ def test_under_load_the_question_is_asked_once_a_second_and_never_in_a_transacti
     pooler = pgring(wordy, changes={"shards": {"count": 3}}, database={"pool_size": 4})
     statements = Statements(wordy)
     with Load(raw, pooler, ["begin", "select pg_sleep(0.004)", "commit"]), \
-            Load(raw, pooler, ["select 1"], user="app_md5"):
+            Load(raw, pooler, ["begin", "select 1", "commit"], user="app_md5"):
         time.sleep(6)
     asked = statements.questions()
     # Beside that of each second: one for each role that was new.
