@@ -284,7 +284,7 @@ class MovingShard {
     echoes_.emplace(&echo, std::move(owned));
     echo.due = 1 + moves_.load() * 7 % 3000;
     auto& stream = echo.stream;
-    stream.received = [this, &echo](ring::Slice slice) {
+    stream.received = [&echo](ring::Slice slice) {
       echo.due -= std::min<std::uint64_t>(echo.due, slice.size());
       echo.stream.send(std::move(slice));
       // The question is half received, the answer half sent: the worst moment.
