@@ -68,12 +68,13 @@ void check(const Case& one) {
 }
 
 ring_test::RelayOptions random_relay(Random& random) {
+  constexpr std::size_t most = std::size_t{64} * 1024;
   ring_test::RelayOptions options;
-  options.client.credit = 512 + static_cast<std::uint32_t>(random.size(64 * 1024));
-  options.server.credit = 512 + static_cast<std::uint32_t>(random.size(64 * 1024));
+  options.client.credit = 512 + static_cast<std::uint32_t>(random.size(most));
+  options.server.credit = 512 + static_cast<std::uint32_t>(random.size(most));
   options.client.one_shot = random.chance(200);
   options.server.one_shot = random.chance(200);
-  options.queue_high = random.size(64 * 1024);
+  options.queue_high = random.size(most);
   options.queue_low = options.queue_high / 4 + 1;
   return options;
 }

@@ -133,7 +133,7 @@ TEST_CASE("buffer group: random holding and giving back loses no buffer") {
 }
 
 TEST_CASE("buffer group: open() passes the kernel's refusal on") {
-  sim::World world{1, sim::Faults::none()};
+  const sim::World world{1, sim::Faults::none()};
   ring::Kernel kernel;
   REQUIRE(!kernel.open({}));
   BufferGroup odd{kernel};

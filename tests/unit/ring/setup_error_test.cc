@@ -45,7 +45,7 @@ TEST_CASE("setup error: ENOSYS without a filter is a kernel without io_uring") {
 }
 
 TEST_CASE("setup error: ENOMEM names the memlock limit and its value") {
-  const auto error = explain_setup_error(ENOMEM, {.memlock_soft = 8 * 1024 * 1024});
+  const auto error = explain_setup_error(ENOMEM, {.memlock_soft = std::uint64_t{8} * 1024 * 1024});
   CHECK(error.cause == SetupCause::memlock);
   CHECK(says(error.message, "8192 KiB"));
   CHECK(says(error.hint, "LimitMEMLOCK"));

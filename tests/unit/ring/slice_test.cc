@@ -23,7 +23,7 @@ TEST_CASE("slice: a copy has bytes of its own and shares them on request") {
   text = "xxxxxxxx";
   CHECK(text_of(whole) == "select 1");
   CHECK(!whole.holds_buffer());
-  Slice part = whole.share(7, 1);
+  const Slice part = whole.share(7, 1);
   whole = Slice{};
   CHECK(whole.empty());
   // The last share frees: the leak and use-after-free detectors watch.

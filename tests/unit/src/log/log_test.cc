@@ -31,7 +31,7 @@ struct Pipe {
   }
   std::string read_all() {
     std::string text;
-    std::array<char, 4096> piece;
+    std::array<char, 4096> piece{};
     for (ssize_t got = 0; (got = read(ends[0], piece.data(), piece.size())) > 0;) {
       text.append(piece.data(), static_cast<std::size_t>(got));
     }
