@@ -112,8 +112,9 @@ def test_a_pool_on_four_shards_serves_in_the_order_its_clients_asked(small_postg
     overtaken.sort()
     print(f"\nserved before somebody who had asked earlier, by at most {overtaken[-1] * 1e3:.1f} ms,"
           f" 99 % by {quantile(overtaken, 0.99) * 1e3:.1f} ms")
-    # Five on a quiet machine; a shard that the machine does not run for a while adds that while.
-    assert quantile(overtaken, 0.99) < 0.025
+    # Five on a quiet machine. A shard that the machine does not run for a while adds that while, and with
+    # sanitizers and other tests beside it that is long: order is checked here, not speed.
+    assert quantile(overtaken, 0.99) < 0.25
 
 
 # Between pools.
