@@ -230,7 +230,7 @@ struct Budget::Pool {
   Reason reason = Reason::none;
   std::uint32_t turn = 0;  // where the next connection for size_min opens
   struct Lost {
-    std::uint32_t pid;
+    std::uint32_t pid = 0;
     ring::Instant since;
   };
   std::vector<Lost> lost;

@@ -26,6 +26,7 @@ PoolHome& Placement::home(const PoolKey& key, const Config& config) {
     const PoolTerms terms = pool_terms(config, key);
     const std::uint32_t parts = std::clamp(terms.size / connections_per_part, 1U, shards_);
     std::vector<std::uint32_t> shards;
+    shards.reserve(parts);
     for (std::uint32_t part = 0; part < parts; ++part) shards.push_back((next_ + part) % shards_);
     next_ = (next_ + parts) % shards_;
     home = std::make_unique<PoolHome>(key, std::move(shards));
