@@ -5,7 +5,7 @@
 //         has become somebody else's.
 // Owner:  whoever derives from it (client, server connection …); not movable. All calls on the loop's thread.
 // Life:   open()/connect() takes the descriptor. close() or a dead peer end it; the owner may be destroyed
-//         after the loop reported `closed`, or if it was never opened.
+//         after the loop reported `closed` or release() gave the descriptor away, or if it was never opened.
 // Bound:  receive_wanted(false) stops receiving after at most `credit` further bytes (one buffer where the
 //         kernel has no credit receives); queued() says what waits to be sent. Back-pressure is the
 //         owner's: want no more from one peer while much is queued for the other.

@@ -81,6 +81,7 @@ void Kernel::accept(int listener, UserData user_data) {
 }
 
 void Kernel::connect(int socket, const sockaddr* address, socklen_t size, UserData user_data) {
+  implementation_->network.take_in(socket);
   implementation_->operations.queue({.kind = Operation::connect,
                                      .descriptor = socket,
                                      .name = user_data.pack(),

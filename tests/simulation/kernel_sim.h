@@ -6,7 +6,8 @@
 //         Endpoints in the hands of the test.
 // Owner:  the test; one thread. The World outlives its kernels. One World at a time in a thread.
 // Life:   descriptors are numbers of the World (from 1,000,000 up, the lowest free one first, so they are
-//         reused at once); the loop's eventfd is a real one and is polled.
+//         reused at once); the loop's eventfd is a real one and is polled. A socket that the program made
+//         by itself becomes the World's when it is connected, and is closed with it.
 // Rules:  nothing completes inside a queueing call; completions show at reap() only; those of one
 //         operation keep their order, all others are shuffled and may be late. What the real kernel
 //         would punish sooner or later ends the process at once, with the seed:

@@ -2,6 +2,7 @@
 
 #include <netinet/in.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -58,8 +59,8 @@ Socket& Network::make(Socket::Kind kind) {
 int Network::give_descriptor(Socket& socket) {
   if (descriptors.size() >= descriptor_limit) return -EMFILE;
   int descriptor = descriptor_first;
-  for (const auto& [used, owner] : descriptors) {
-    if (used != descriptor) break;
+  for (auto used = descriptors.lower_bound(descriptor); used != descriptors.end(); ++used) {
+    if (used->first != descriptor) break;
     ++descriptor;
   }
   descriptors[descriptor] = &socket;
@@ -76,6 +77,13 @@ Socket& Network::get(int descriptor) const {
   Socket* const socket = find(descriptor);
   if (socket == nullptr) fail("descriptor " + std::to_string(descriptor) + " is not open");
   return *socket;
+}
+
+void Network::take_in(int descriptor) {
+  if (descriptor < 0 || descriptor >= descriptor_first || descriptors.contains(descriptor)) return;
+  Socket& socket = make(Socket::Kind::unconnected);
+  descriptors[descriptor] = &socket;
+  socket.descriptor = descriptor;
 }
 
 void Network::connect(Socket& first, Socket& second) {
@@ -149,6 +157,7 @@ void Network::close_descriptor(int descriptor) {
       fail("descriptor " + std::to_string(descriptor) + " is closed while an operation names it");
   }
   descriptors.erase(descriptor);
+  if (descriptor < descriptor_first) ::close(descriptor);  // take_in()
   socket.descriptor = -1;
   close(socket);
 }

@@ -65,6 +65,9 @@ class Network {
   [[nodiscard]] int give_descriptor(Socket& socket);
   [[nodiscard]] Socket* find(int descriptor) const;
   [[nodiscard]] Socket& get(int descriptor) const;  // fails when there is none
+  // A socket the program under test made itself (::socket) becomes one of the World, unconnected. Again: no
+  // effect.
+  void take_in(int descriptor);
   void connect(Socket& first, Socket& second);
   // Bytes from `from` to its peer: how many were taken, or -errno. 0: no space.
   [[nodiscard]] long write(Socket& from, std::string_view bytes);

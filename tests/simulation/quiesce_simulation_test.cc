@@ -51,6 +51,7 @@ class Traveller {
     const auto [socket, end] = world.connection();
     peer_.start(end);
     arrive(world.random().below(2), socket);
+    intend();
   }
 
   void act() {
@@ -100,6 +101,11 @@ class Traveller {
   }
 
  private:
+  // Something is still to happen as long as it has bytes to send, whatever the peer does.
+  void intend() {
+    if (closed_ || sent_ == own_.total) return;
+    world_.at(world_.now() + std::chrono::milliseconds{1}, [this] { intend(); });
+  }
   void arrive(std::size_t at, int socket) {
     at_ = at;
     stream_ = std::make_unique<HookedStream>(loops_[at]);

@@ -32,6 +32,12 @@ Faults random_faults(std::uint64_t seed) {
   return Faults::any(random);
 }
 
+Faults random_faults_without_loss(std::uint64_t seed) {
+  Faults faults = random_faults(seed);
+  faults.reset = faults.refuse = 0;
+  return faults;
+}
+
 PeerOptions random_peer(World& world, std::uint64_t seed, unsigned death) {
   Random& random = world.random();
   const bool lazy = random.chance(200);

@@ -13,6 +13,8 @@ namespace sim {
 
 [[nodiscard]] ring::LoopOptions random_loop(Random& random);
 [[nodiscard]] Faults random_faults(std::uint64_t seed);
+// Of these no connection dies.
+[[nodiscard]] Faults random_faults_without_loss(std::uint64_t seed);
 [[nodiscard]] PeerOptions random_peer(World& world, std::uint64_t seed, unsigned death);
 
 struct Run {
