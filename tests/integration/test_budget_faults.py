@@ -75,11 +75,11 @@ def test_after_a_restart_of_postgresql_the_count_is_true(small_postgres, loaded,
     settled(pooler, small_postgres)
 
 
-@pytest.mark.parametrize("for_s", [2.5, pytest.param(5.0, marks=pytest.mark.long)])
+@pytest.mark.parametrize("for_s", [1.5, pytest.param(5.0, marks=pytest.mark.long)])
 def test_after_the_postmaster_was_stopped_the_count_is_true(small_postgres, small_pgring, raw,
                                                             for_s):
     # Whoever comes now is not answered: connections are opened, given up and opened again.
-    pooler = small_pgring({"timeouts": {"server_connect": "1s", "server_login_retry": "50ms"}},
+    pooler = small_pgring({"timeouts": {"server_connect": "600ms", "server_login_retry": "50ms"}},
                           pool_size=10)
     first = raw(pooler).login()
     first.run("begin")
