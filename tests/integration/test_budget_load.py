@@ -77,7 +77,7 @@ class Load:
         found = []
         for process, said in self._processes:
             said.seek(0)
-            found += [text for text in said.read().splitlines()
+            found += [f"{os.path.basename(said.name)}: {text}" for text in said.read().splitlines()
                       if text and not text.startswith("pgbench (")]
             if process.poll() is not None:
                 found.append(f"{said.name} ended")
@@ -155,7 +155,8 @@ def test_eight_pools_together_never_take_more_than_there_is(small_postgres, smal
     direct = []
 
     def nothing_wrong():
-        assert load.complaints() == []
+        complaints = load.complaints()
+        assert not complaints, "\n".join(complaints)  # a list would be shown in part
         assert visitors.refused == []
         return True
 
