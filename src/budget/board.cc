@@ -38,13 +38,16 @@ std::optional<std::uint32_t> PoolBoard::promise_to_hungrier(std::uint32_t part,
                                                             std::int64_t own_oldest,
                                                             ring::Duration slack) {
   std::optional<std::uint32_t> best;
+  std::uint32_t coming = 0;
   std::int64_t oldest = own_oldest == PartBoard::nobody ? own_oldest : own_oldest - slack.count();
   for (std::uint32_t i = 0; i < size_; ++i) {
-    if (i == part || parts_[i].oldest() >= oldest || parts_[i].inbound() > 0) continue;
-    oldest = parts_[i].oldest();
+    const std::uint32_t inbound = parts_[i].inbound();
+    if (i == part || parts_[i].asked(inbound) >= oldest) continue;
+    oldest = parts_[i].asked(inbound);
+    coming = inbound;
     best = i;
   }
-  return best && parts_[*best].promise(1) ? best : std::nullopt;
+  return best && parts_[*best].promise(coming + 1) ? best : std::nullopt;
 }
 
 std::optional<std::uint32_t> PoolBoard::lender(std::uint32_t part) const {

@@ -1,0 +1,155 @@
+// B2: nobody waits without a reason that is true and ends.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "tests/simulation/budget/checks.h"
+
+namespace sim::budget {
+
+using pgring::Budget;
+using pgring::PermitState;
+using pgring::PoolId;
+using pgring::Reason;
+
+namespace {
+
+bool is_full(const pgring::LimitNode& node, Instant now) {
+  const auto limit = Budget::limit_of(node, now);
+  return limit && node.used() >= *limit;
+}
+
+}  // namespace
+
+void Checks::after_budget() {
+  for (PoolId id = 0; id < model_.pools_.size(); ++id) {
+    if (pool(id).unmet() > 0) check_reason(pool(id));
+  }
+}
+
+void Checks::check_reason(const Budget::Pool& pool) {
+  const Instant now = model_.now_;
+  bool holds = false;
+  switch (pool.reason) {
+    case Reason::ceiling: holds = is_full(*pool.nodes[0], now); break;
+    case Reason::database: holds = is_full(*pool.nodes[1], now) || is_full(*pool.nodes[2], now); break;
+    case Reason::role: holds = is_full(*pool.nodes[3], now); break;
+    case Reason::hysteresis:
+      holds = std::ranges::any_of(pool.nodes, [&](auto* node) { return is_full(*node, now); });
+      break;
+    case Reason::server: holds = !pool.instance->limits; break;
+    case Reason::pool: holds = pool.used() >= pool.terms.size + pool.terms.reserve; break;
+    case Reason::reserve: holds = pool.used() >= pool.terms.size; break;
+    case Reason::burst: holds = pool.of(PermitState::opening) > 0; break;
+    case Reason::backoff: holds = now < pool.retry_at; break;
+    case Reason::none:
+    case Reason::opening:
+    case Reason::moving: break;
+  }
+  if (!holds)
+    fail("B2 reason", fmt::format("pool {}: {} waiters, and what stops them is said to be '{}'",
+                                  pool.id, pool.unmet(), name_of(pool.reason)));
+}
+
+// A waiter and an idle connection of the same pool.
+void Checks::check_unused(PoolId id) {
+  const auto& board = *model_.pools_[id].board;
+  std::int64_t idle = pgring::PartBoard::nobody;
+  for (std::uint32_t part = 0; part < board.size(); ++part) {
+    if (!model_.pools_[id].parts[part].paused) idle = std::min(idle, board.part(part).idle_since());
+  }
+  const std::int64_t both = std::max(idle, board.oldest());
+  if (both == pgring::PartBoard::nobody) return;
+  const Duration bound = seek_interval + model_.setup_.rested + model_.setup_.order_slack +
+                         2 * (model_.setup_.mail + model_.setup_.quiesce);
+  if (model_.now_ - Instant{Duration{both}} > bound)
+    fail("B2 unused", fmt::format("pool {}: a waiter and an idle connection for {} us", id,
+                                  (model_.now_ - Instant{Duration{both}}).count() / 1000));
+}
+
+// Whether a connection less of `donor` would let `needy` have one.
+bool Checks::can_help(PoolId needy, PoolId donor) const {
+  const auto& needs = pool(needy);
+  if (needs.used() >= Budget::allowed(needs, model_.now_)) return false;
+  const auto& mine = needs.nodes;
+  const auto& its = pool(donor).nodes;
+  bool full = false;
+  for (std::size_t i = 0; i < mine.size(); ++i) {
+    if (!is_full(*mine[i], model_.now_)) continue;
+    full = true;
+    const bool nothing =
+        *Budget::limit_of(*mine[i], model_.now_) <= mine[i]->count[static_cast<std::size_t>(PermitState::lost)];
+    if (mine[i] != its[i] || nothing) return false;
+  }
+  return full;
+}
+
+// An idle connection of another pool, at a limit where somebody waits.
+void Checks::check_evictable(PoolId id) {
+  Watch& watch = watches_[id];
+  const auto& needs = pool(id);
+  const bool unmet = needs.unmet() > 0;
+  if (!unmet || !watch.unmet) watch.unmet_since = model_.now_;
+  watch.unmet = unmet;
+  if (!unmet || model_.now_ < needs.retry_at) {
+    watch.unmet_since = model_.now_;
+    return;
+  }
+  const Duration bound = model_.budget_.times().hysteresis + 3 * seek_interval +
+                         4 * model_.setup_.mail + 4 * model_.setup_.network + model_.closing_max_ +
+                         model_.setup_.login;
+  Instant since = watch.unmet_since;
+  for (const auto* const node : needs.nodes) {
+    const auto at = issued_at_.find(node);
+    if (is_full(*node, model_.now_) && at != issued_at_.end()) since = std::max(since, at->second);
+  }
+  if (model_.now_ - since <= bound) return;
+  for (PoolId donor = 0; donor < model_.pools_.size(); ++donor) {
+    const auto& has = pool(donor);
+    if (donor == id || has.board->waiting() > 0 || has.board->idle() == 0) continue;
+    if (model_.pools_[donor].parts[0].paused) continue;
+    if (has.held() <= has.terms.size_min && needs.held() > 0) continue;
+    const Instant idle{Duration{has.board->idle_since()}};
+    if (model_.now_ - idle > bound && can_help(id, donor)) {
+      fail("B2 evictable",
+           fmt::format("pool {} waits ({}), pool {} has had an idle connection for {} ms", id,
+                       name_of(needs.reason), donor, (model_.now_ - idle).count() / 1000000));
+    }
+  }
+}
+
+// What no budget can help: time does not count.
+bool Checks::is_excused(PoolId id) const {
+  const auto& model = model_.pools_[id];
+  const auto& postgres = model_.postgres_;
+  if (postgres.state != Postgres::State::up || model.parts[0].paused) return true;
+  for (const auto* const node : pool(id).nodes) {
+    const auto lost = node->count[static_cast<std::size_t>(PermitState::lost)];
+    if (node->limit && *node->limit <= lost) return true;
+  }
+  return pool(id).held() == 0 && !postgres.has_room(model.role, model.database);
+}
+
+// Somebody of every pool is served from time to time.
+void Checks::check_served(PoolId id) {
+  Watch& watch = watches_[id];
+  const auto& model = model_.pools_[id];
+  const bool waiting = pool(id).board->waiting() > 0;
+  if (!waiting || !watch.waiting || is_excused(id)) watch.waiting_since = model_.now_;
+  watch.waiting = waiting;
+  if (!waiting) return;
+  const Instant since = std::max(watch.waiting_since, model.served_at);
+  const auto& times = model_.budget_.times();
+  const auto pools = static_cast<std::int64_t>(model_.pools_.size());
+  const Duration turn = times.hysteresis + model_.length_max_ + model_.closing_max_ +
+                        model_.setup_.login + 4 * model_.setup_.network +
+                        4 * model_.setup_.mail + 2 * seek_interval;
+  const Duration bound =
+      (pools + 1) * turn + 2 * times.backoff_max + 2 * facts_interval + 2 * maintain_interval;
+  if (model_.now_ - since > bound)
+    fail("B2 served", fmt::format("pool {}: nobody served for {} ms; the reason given is '{}'", id,
+                                  (model_.now_ - since).count() / 1000000,
+                                  name_of(pool(id).reason)));
+}
+
+}  // namespace sim::budget
