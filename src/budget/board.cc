@@ -4,34 +4,19 @@
 
 namespace pgring {
 
-std::uint32_t PoolBoard::idle() const {
-  std::uint32_t sum = 0;
-  for (std::uint32_t i = 0; i < size_; ++i) sum += parts_[i].idle();
+PoolBoard::Totals PoolBoard::totals() const {
+  Totals sum;
+  for (std::uint32_t i = 0; i < size_; ++i) {
+    const PartBoard& part = parts_[i];
+    sum.idle += part.idle();
+    sum.inbound += part.inbound();
+    sum.idle_since = std::min(sum.idle_since, part.idle_since());
+    if (part.closed()) continue;
+    sum.open = true;
+    sum.waiting += part.waiting();
+    sum.oldest = std::min(sum.oldest, part.oldest());
+  }
   return sum;
-}
-
-std::uint32_t PoolBoard::waiting() const {
-  std::uint32_t sum = 0;
-  for (std::uint32_t i = 0; i < size_; ++i) sum += parts_[i].waiting();
-  return sum;
-}
-
-std::uint32_t PoolBoard::inbound() const {
-  std::uint32_t sum = 0;
-  for (std::uint32_t i = 0; i < size_; ++i) sum += parts_[i].inbound();
-  return sum;
-}
-
-std::int64_t PoolBoard::oldest() const {
-  std::int64_t oldest = PartBoard::nobody;
-  for (std::uint32_t i = 0; i < size_; ++i) oldest = std::min(oldest, parts_[i].oldest());
-  return oldest;
-}
-
-std::int64_t PoolBoard::idle_since() const {
-  std::int64_t since = PartBoard::nobody;
-  for (std::uint32_t i = 0; i < size_; ++i) since = std::min(since, parts_[i].idle_since());
-  return since;
 }
 
 std::optional<std::uint32_t> PoolBoard::promise_to_hungrier(std::uint32_t part,

@@ -101,11 +101,22 @@ class PoolBoard {
   }
 
   // Sums and extremes over the parts.
-  [[nodiscard]] std::uint32_t idle() const;
-  [[nodiscard]] std::uint32_t waiting() const;
-  [[nodiscard]] std::uint32_t inbound() const;
-  [[nodiscard]] std::int64_t oldest() const;
-  [[nodiscard]] std::int64_t idle_since() const;
+  struct Totals {
+    std::uint32_t idle = 0, waiting = 0, inbound = 0;
+    std::int64_t oldest = PartBoard::nobody, idle_since = PartBoard::nobody;
+    bool open = false;  // some part is not closed
+    // Waiters no connection is idle or moving for.
+    [[nodiscard]] std::uint32_t short_of() const {
+      const std::uint64_t coming = std::uint64_t{idle} + inbound;
+      return coming >= waiting ? 0 : waiting - static_cast<std::uint32_t>(coming);
+    }
+  };
+  [[nodiscard]] Totals totals() const;
+  [[nodiscard]] std::uint32_t idle() const { return totals().idle; }
+  [[nodiscard]] std::uint32_t waiting() const { return totals().waiting; }
+  [[nodiscard]] std::uint32_t inbound() const { return totals().inbound; }
+  [[nodiscard]] std::int64_t oldest() const { return totals().oldest; }
+  [[nodiscard]] std::int64_t idle_since() const { return totals().idle_since; }
 
   // The part whose waiter asked first of those no connection is on its way for, if it is by more than `slack`
   // before `own_oldest` (the oldest waiter of `part`, which has a connection to give). The promise is made when

@@ -21,7 +21,7 @@ const pgring::Budget::Pool& Checks::pool(std::size_t id) const {
 }
 
 void Checks::learned(const std::string& server, const pgring::ServerLimits& facts, Instant asked) {
-  known_[server] = true;
+  known_[server] = facts.id.started_us;
   // An answer to an earlier question says nothing new.
   if (facts_ && asked < asked_) return;
   facts_ = facts;
@@ -33,7 +33,10 @@ void Checks::learned(const std::string& server, const pgring::ServerLimits& fact
 bool Checks::same_ceiling(PoolId a, PoolId b) const {
   const auto& one = pool(a).terms.server;
   const auto& other = pool(b).terms.server;
-  return one == other || (known_.contains(one) && known_.contains(other));
+  if (one == other) return true;
+  const auto at = known_.find(one);
+  const auto other_at = known_.find(other);
+  return at != known_.end() && other_at != known_.end() && at->second == other_at->second;
 }
 
 Checks::Limit Checks::ceiling_of(PoolId id) const {
@@ -43,7 +46,8 @@ Checks::Limit Checks::ceiling_of(PoolId id) const {
   std::int64_t cap = no_limit;
   std::int64_t keep_free = 0;
   for (const auto& [other, terms] : model_.servers_) {
-    if (!known_.contains(other)) continue;
+    const auto at = known_.find(other);
+    if (at == known_.end() || at->second != known_.at(name)) continue;
     keep_free = std::max<std::int64_t>(keep_free, terms.keep_free);
     if (terms.max_connections) cap = std::min<std::int64_t>(cap, *terms.max_connections);
   }
@@ -87,10 +91,9 @@ std::int64_t Checks::used_by(Same same) const {
   return used;
 }
 
-// With no connection alive nobody could ask what has changed: one may be tried at a limit as it was last
-// learned, but not against the configuration or out of what PostgreSQL keeps for superusers.
+// With no connection alive nobody could ask what has changed, or which of the lost ones are gone: one may be
+// tried. What PostgreSQL keeps for superusers stays out of reach (after_step).
 bool Checks::is_probe(PoolId id) const {
-  if (!known_.contains(pool(id).terms.server)) return false;
   std::int64_t alive = 0;
   for (std::size_t other = 0; other < model_.pools_.size(); ++other) {
     if (!same_ceiling(id, static_cast<PoolId>(other))) continue;
@@ -99,7 +102,7 @@ bool Checks::is_probe(PoolId id) const {
   return alive == 1;
 }
 
-void Checks::issued(PoolId id) {
+void Checks::issued(PoolId id, const pgring::BudgetActions& actions) {
   for (const auto* const node : pool(id).nodes) issued_at_[node] = model_.now_;
   const auto& terms = pool(id).terms;
   const auto over = [](std::int64_t used, Limit limit) { return limit && used > *limit; };
@@ -111,23 +114,29 @@ void Checks::issued(PoolId id) {
       [&](PoolId other) { return same_ceiling(id, other) && pool(other).terms.role == terms.role; });
   if (over(role, role_limit(id)) && !probe)
     fail("B1 role", fmt::format("pool {}: {} of {}", id, role, *role_limit(id)));
-  const std::int64_t database = used_by([&](PoolId other) {
+  const auto same_database = [&](PoolId other) {
     return same_ceiling(id, other) && pool(other).terms.dbname == terms.dbname;
-  });
+  };
+  // Superusers may have come after it, in the same decision.
+  const std::int64_t database =
+      used_by(same_database) - std::ranges::count_if(actions, [&](const auto& action) {
+        return action.kind == pgring::BudgetAction::Kind::open && same_database(action.pool) &&
+               facts_ && facts_->roles.at(pool(action.pool).terms.role).superuser;
+      });
   if (over(database, database_limit(id)) && !probe)
     fail("B1 database", fmt::format("pool {}: {} of {}", id, database, *database_limit(id)));
   const std::int64_t entry = used_by([&](PoolId other) {
     return same_ceiling(id, other) && pool(other).terms.database == terms.database;
   });
-  if (over(entry, terms.database_max)) fail("B1 entry", fmt::format("pool {}: {}", id, entry));
+  if (over(entry, terms.database_max) && !probe) fail("B1 entry", fmt::format("pool {}: {}", id, entry));
   const auto& cap = model_.servers_.at(terms.server).max_connections;
-  if (over(all, cap)) fail("B1 cap", fmt::format("pool {}: {} of {}", id, all, *cap));
+  if (over(all, cap) && !probe) fail("B1 cap", fmt::format("pool {}: {} of {}", id, all, *cap));
   const std::int64_t used = pool(id).used();
   const std::int64_t oldest = pool(id).board->oldest();
   const bool reserve =
       oldest != pgring::PartBoard::nobody &&
       Instant{Duration{oldest}} + terms.reserve_after <= model_.now_;
-  if (used > terms.size + (reserve ? std::int64_t{terms.reserve} : 0))
+  if (used > terms.size + (reserve ? std::int64_t{terms.reserve} : 0) && !probe)
     fail("B1 pool", fmt::format("pool {}: {} of {}", id, used, terms.size));
 }
 
@@ -230,6 +239,7 @@ void Checks::after_step() {
     fail("B1 reserved", fmt::format("{} of {}", postgres.used_by_us(), postgres.for_everybody()));
   for (PoolId id = 0; id < model_.pools_.size(); ++id) {
     check_permits(id);
+    check_reason(id);
     check_unused(id);
     check_evictable(id);
     check_served(id);

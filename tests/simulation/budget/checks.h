@@ -21,9 +21,8 @@ class Checks {
   explicit Checks(const Model& model) : model_{model} {}
 
   void learned(const std::string& server, const pgring::ServerLimits& facts, Instant asked);
-  void issued(pgring::PoolId pool);
-  // After each call that makes the budget decide.
-  void after_budget();
+  // A permit, one of these actions.
+  void issued(pgring::PoolId pool, const pgring::BudgetActions& actions);
   void linked(const Client& client);
   void after_step();
   void at_end();
@@ -34,6 +33,7 @@ class Checks {
   struct Watch {
     Instant unmet_since{};    // nothing has been issued for its waiters since
     Instant waiting_since{};  // nobody has been served since, though somebody could be
+    Instant free_since{};     // it has been for the part to ask
     bool unmet = false, waiting = false;
   };
 
@@ -50,7 +50,7 @@ class Checks {
   // Permits.
   void check_permits(pgring::PoolId id);
   // B2.
-  void check_reason(const pgring::Budget::Pool& pool);
+  void check_reason(pgring::PoolId id);
   void check_unused(pgring::PoolId id);
   void check_evictable(pgring::PoolId id);
   void check_served(pgring::PoolId id);
@@ -61,7 +61,7 @@ class Checks {
 
   const Model& model_;
   std::optional<Failure> failure_;
-  std::map<std::string, bool> known_;  // servers that have told something
+  std::map<std::string, std::int64_t> known_;  // servers that have told: which start they were of
   std::optional<pgring::ServerLimits> facts_;
   Instant asked_{};
   std::vector<Watch> watches_;

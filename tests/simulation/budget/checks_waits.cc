@@ -21,34 +21,33 @@ bool is_full(const pgring::LimitNode& node, Instant now) {
 
 }  // namespace
 
-void Checks::after_budget() {
-  for (PoolId id = 0; id < model_.pools_.size(); ++id) {
-    if (pool(id).unmet() > 0) check_reason(pool(id));
-  }
-}
-
-void Checks::check_reason(const Budget::Pool& pool) {
+void Checks::check_reason(PoolId id) {
+  const auto& needs = pool(id);
+  Watch& watch = watches_[id];
   const Instant now = model_.now_;
-  bool holds = false;
-  switch (pool.reason) {
-    case Reason::ceiling: holds = is_full(*pool.nodes[0], now); break;
-    case Reason::database: holds = is_full(*pool.nodes[1], now) || is_full(*pool.nodes[2], now); break;
-    case Reason::role: holds = is_full(*pool.nodes[3], now); break;
-    case Reason::hysteresis:
-      holds = std::ranges::any_of(pool.nodes, [&](auto* node) { return is_full(*node, now); });
-      break;
-    case Reason::server: holds = !pool.instance->limits; break;
-    case Reason::pool: holds = pool.used() >= pool.terms.size + pool.terms.reserve; break;
-    case Reason::reserve: holds = pool.used() >= pool.terms.size; break;
-    case Reason::burst: holds = pool.of(PermitState::opening) > 0; break;
-    case Reason::backoff: holds = now < pool.retry_at; break;
+  const bool waiting = needs.board->waiting() > 0;
+  const Reason reason = waiting ? model_.budget_.reason(id, now) : Reason::opening;
+  const auto full = [&](std::size_t index) { return is_full(*needs.nodes[index], now); };
+  bool holds = true;
+  switch (reason) {
+    case Reason::ceiling: holds = full(0); break;
+    case Reason::database: holds = full(1) || (full(2) && !needs.superuser); break;
+    case Reason::role: holds = full(3); break;
+    case Reason::hysteresis: holds = full(0) || full(1) || full(2) || full(3); break;
+    case Reason::server: holds = !needs.instance->limits; break;
+    case Reason::pool: holds = needs.used() >= needs.terms.size + needs.terms.reserve; break;
+    case Reason::reserve: holds = needs.used() >= needs.terms.size; break;
+    case Reason::burst: holds = needs.of(PermitState::opening) > 0; break;
+    case Reason::backoff: holds = now < needs.retry_at; break;
     case Reason::none:
     case Reason::opening:
     case Reason::moving: break;
   }
-  if (!holds)
-    fail("B2 reason", fmt::format("pool {}: {} waiters, and what stops them is said to be '{}'",
-                                  pool.id, pool.unmet(), name_of(pool.reason)));
+  // Nothing stops it: the part asks at its next look.
+  if (reason != Reason::none) watch.free_since = now;
+  if (!holds || now - watch.free_since > ask_interval + seek_interval)
+    fail("B2 reason", fmt::format("pool {}: {} waiters, and what stops them is said to be '{}'", id,
+                                  needs.unmet(), name_of(reason)));
 }
 
 // A waiter and an idle connection of the same pool.
@@ -76,10 +75,11 @@ bool Checks::can_help(PoolId needy, PoolId donor) const {
   bool full = false;
   for (std::size_t i = 0; i < mine.size(); ++i) {
     if (!is_full(*mine[i], model_.now_)) continue;
+    if (!needs.is_bound(i)) continue;
     full = true;
-    const bool nothing =
-        *Budget::limit_of(*mine[i], model_.now_) <= mine[i]->count[static_cast<std::size_t>(PermitState::lost)];
-    if (mine[i] != its[i] || nothing) return false;
+    const std::int64_t limit = *Budget::limit_of(*mine[i], model_.now_);
+    const std::int64_t lost = mine[i]->count[static_cast<std::size_t>(PermitState::lost)];
+    if (mine[i] != its[i] || limit <= lost || mine[i]->used() > limit) return false;
   }
   return full;
 }
@@ -91,7 +91,9 @@ void Checks::check_evictable(PoolId id) {
   const bool unmet = needs.unmet() > 0;
   if (!unmet || !watch.unmet) watch.unmet_since = model_.now_;
   watch.unmet = unmet;
-  if (!unmet || model_.now_ < needs.retry_at) {
+  const bool at_limit = needs.reason == Reason::ceiling || needs.reason == Reason::database ||
+                        needs.reason == Reason::role || needs.reason == Reason::hysteresis;
+  if (!unmet || !at_limit) {
     watch.unmet_since = model_.now_;
     return;
   }

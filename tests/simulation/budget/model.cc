@@ -145,7 +145,8 @@ void Model::step(const Timer& timer) {
     case Kind::up: return postgres_.started_again(b == 0 ? std::nullopt : std::optional{b});
     case Kind::seek: {
       Part& part = pools_[a].parts[b];
-      part.seek_pending = false;
+      if (part.seek_at != now_) return;  // it was set to an earlier time since
+      part.seek_at = Instant::max();
       part.ask_again = {};
       tick_if_due();
       return seek(a, b);
@@ -166,10 +167,9 @@ void Model::apply(const pgring::BudgetActions& actions) {
     connections_.push_back({.pool = action.pool, .part = action.part});
     ++pool.permits[0];
     ++pool.opened;
-    checks_->issued(action.pool);
+    checks_->issued(action.pool, actions);
     post(shard, {}, Kind::permit_comes, id, 0);
   }
-  checks_->after_budget();
 }
 
 void Model::tick_if_due() {

@@ -75,8 +75,7 @@ struct Part {
   std::deque<std::uint32_t> waiters;
   std::uint32_t opening = 0;
   bool paused = false;
-  bool seek_pending = false;
-  bool serving = false;
+  Instant seek_at = Instant::max();
   Instant ask_again{};
 };
 
@@ -148,7 +147,8 @@ class Model {
   void show_idle(pgring::PoolId pool, std::uint32_t part);
   void show_waiters(pgring::PoolId pool, std::uint32_t part);
   void seek(pgring::PoolId pool, std::uint32_t part);
-  [[nodiscard]] bool borrow(pgring::PoolId pool, std::uint32_t part);
+  enum class Loan : std::uint8_t { none, later, coming };
+  [[nodiscard]] Loan borrow(pgring::PoolId pool, std::uint32_t part);
   void lend(pgring::PoolId pool, std::uint32_t lender, std::uint32_t borrower);
   void give(std::uint32_t connection, std::uint32_t part);
   void arrived(std::uint32_t connection);

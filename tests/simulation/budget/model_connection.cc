@@ -25,9 +25,7 @@ void Model::give_permit_back(Connection& connection) {
 void Model::permit_comes(std::uint32_t id) {
   Connection& connection = connections_[id];
   Part& part = part_of(connection);
-  const auto& pool = budget_.pool(connection.pool);
-  const bool enough = pool.held() > pool.terms.size_min;
-  if (part.paused || (part.waiters.size() <= part.opening && enough)) {
+  if (part.paused || !budget_.is_wanted(connection.pool)) {
     connection.stage = Stage::gone;
     return give_permit_back(connection);
   }

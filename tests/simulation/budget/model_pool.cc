@@ -83,9 +83,11 @@ void Model::put_back(std::uint32_t id) {
   if (part.paused) return retire(id);
   if (pool.board->to_shed() > 0 && claim(connection)) return retire(id);
   if (pool.parts.size() > 1 && setup_.mistake != Mistake::no_promises) {
-    const auto own = part.waiters.empty() ? now_ : clients_[part.waiters.front()].since;
-    if (const auto other = pool.board->promise_to_hungrier(connection.part, count_of(own),
-                                                           setup_.order_slack))
+    // With nobody waiting here there is nothing to weigh: it goes wherever somebody does.
+    const auto own = part.waiters.empty() ? pgring::PartBoard::nobody
+                                          : count_of(clients_[part.waiters.front()].since);
+    if (const auto other =
+            pool.board->promise_to_hungrier(connection.part, own, setup_.order_slack))
       return give(id, *other);
   }
   connection.stage = Stage::idle;
@@ -113,32 +115,36 @@ void Model::serve_waiters(PoolId pool, std::uint32_t index) {
 void Model::seek(PoolId pool, std::uint32_t index) {
   Part& part = pools_[pool].parts[index];
   const auto& board = pools_[pool].board->part(index);
-  if (part.paused || part.waiters.size() <= part.opening + board.inbound()) return;
-  if (!borrow(pool, index) && now_ >= part.ask_again) {
+  if (part.paused || part.waiters.size() <= board.inbound()) return;
+  const Loan loan = borrow(pool, index);
+  if (loan == Loan::none && part.waiters.size() > part.opening + board.inbound() &&
+      now_ >= part.ask_again) {
     ask_budget([&](auto& actions) { budget_.ask(pool, now_, actions); });
     if (budget_.pool(pool).reason != pgring::Reason::none) part.ask_again = now_ + ask_interval;
   }
-  if (!part.seek_pending) {
-    part.seek_pending = true;
-    after(seek_interval, Kind::seek, pool, index);
-  }
+  const Instant again = now_ + (loan == Loan::later ? setup_.rested : seek_interval);
+  if (part.seek_at <= again) return;
+  part.seek_at = again;
+  after(again - now_, Kind::seek, pool, index);
 }
 
-bool Model::borrow(PoolId pool, std::uint32_t index) {
+// Asks another part for an idle connection. Also when one is being opened for the waiter: that takes longer.
+Model::Loan Model::borrow(PoolId pool, std::uint32_t index) {
   PoolModel& model = pools_[pool];
   const auto parts = static_cast<std::uint32_t>(model.parts.size());
+  Loan loan = Loan::none;
   for (std::uint32_t i = 1; i < parts; ++i) {
     const std::uint32_t lender = (index + i) % parts;
     const auto& other = model.board->part(lender);
-    if (other.idle() == 0 || other.waiting() > 0 ||
-        other.idle_since() > count_of(now_ - setup_.rested))
-      continue;
+    if (other.idle() == 0 || other.waiting() > 0) continue;
+    loan = Loan::later;
+    if (other.idle_since() > count_of(now_ - setup_.rested)) continue;
     const auto waiting = static_cast<std::uint32_t>(model.parts[index].waiters.size());
     if (model.board->part(index).promise(waiting))
       post(model.parts[lender].shard, {}, Kind::lend_comes, pool, lender * 256 + index);
-    return true;
+    return Loan::coming;
   }
-  return false;
+  return loan;
 }
 
 void Model::lend(PoolId pool, std::uint32_t lender, std::uint32_t borrower) {
@@ -180,6 +186,11 @@ void Model::maintain(PoolId pool, std::uint32_t index) {
     if (now_ - connections_[id].used > idle_max && facts.held() > facts.terms.size_min) retire(id);
   }
   shed(pool, index);
+  if (!part.idle.empty() && now_ >= facts_due_ && budget_.wants_facts(pool, now_)) {
+    const std::uint32_t id = part.idle.back();
+    not_idle(id);
+    ask_facts(id);
+  }
   tick_if_due();
   if (budget_.pool(pool).terms.size_min > 0 && !part.paused)
     ask_budget([&](auto& actions) { budget_.ask(pool, now_, actions); });
