@@ -38,6 +38,9 @@ class alignas(64) PartBoard {
       asked_[i].store(i < since.size() ? count_of(since[i]) : nobody, std::memory_order_relaxed);
     }
   }
+  void show_waiting(std::uint32_t count, std::optional<ring::Instant> oldest) {
+    show_waiting(count, oldest ? std::span{&*oldest, 1} : std::span<const ring::Instant>{});
+  }
   // Not made yet, paused or ending: it takes no connection.
   void show_closed(bool closed) { closed_.store(closed, std::memory_order_relaxed); }
 

@@ -112,7 +112,7 @@ struct BudgetTimes {
   // A permit whose backend was not seen for so long: nobody can ask, or it never told its pid. As long as
   // PostgreSQL gives a login (authentication_timeout).
   ring::Duration lost_max = std::chrono::seconds{60};
-  // Limits learned longer ago than this are asked for again where somebody waits at one.
+  // Limits learned longer ago than this may be tried when nobody is connected who could ask.
   ring::Duration facts_age = std::chrono::seconds{1};
 };
 
@@ -172,10 +172,6 @@ class Budget {
                std::span<const std::uint32_t> alive, ring::Instant asked, ring::Instant now,
                BudgetActions& actions);
 
-  // Somebody waits at a limit that may have changed, or a permit is lost: an idle connection of the pool, or one
-  // about to be put back, should ask what learned() wants to know.
-  [[nodiscard]] bool wants_facts(PoolId id, ring::Instant now) const;
-
   // Time has passed. REQUIRES nothing; useful at next_tick().
   void tick(ring::Instant now, BudgetActions& actions);
   [[nodiscard]] std::optional<ring::Instant> next_tick() const { return next_tick_; }
@@ -216,6 +212,8 @@ class Budget {
   [[nodiscard]] static Demand demand_of(Pool& pool, ring::Instant now);
   [[nodiscard]] Reason stopped_by(const Demand& demand, ring::Instant now) const;
   [[nodiscard]] bool is_probe(const Pool& pool, ring::Instant now) const;
+  [[nodiscard]] static bool is_in_the_way(const Demand& kept, const std::vector<Demand>& demands,
+                                          ring::Instant now);
   void tick_at(ring::Instant when);
   [[nodiscard]] ring::Duration jittered(ring::Duration time);
 
@@ -238,8 +236,7 @@ struct Budget::Instance {
   LimitNode ceiling;
   std::map<std::string, LimitNode> entries, databases, roles;
   std::vector<Pool*> pools;
-  bool due = false;      // something waits for time to pass
-  bool stopped = false;  // some pool by a limit
+  bool due = false;  // something waits for time to pass
 };
 
 struct Budget::Server {

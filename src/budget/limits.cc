@@ -154,11 +154,11 @@ void Budget::return_lost(Instance& instance, std::span<const std::uint32_t> aliv
   for (Pool* const pool : instance.pools) {
     std::erase_if(pool->lost, [&](Pool::Lost& lost) {
       if (lost.since >= asked) return false;  // the answer says nothing of it
-      bool over = another;
+      // One that never told its pid cannot be looked for. After a restart it is most likely gone.
+      bool over = lost.pid == 0 && another;
       if (lost.pid != 0) {
-        const bool seen = std::ranges::binary_search(alive, lost.pid);
-        if (seen) lost.seen = now;
-        over = over || !seen;
+        over = !std::ranges::binary_search(alive, lost.pid);
+        if (!over) lost.seen = now;
       }
       if (over) add(*pool, PermitState::lost, -1);
       return over;
@@ -174,13 +174,6 @@ void Budget::forget_old_lost(Instance& instance, ring::Instant now) {
       return over;
     });
   }
-}
-
-bool Budget::wants_facts(PoolId id, ring::Instant now) const {
-  const Instance& instance = *pools_[id]->instance;
-  if (!instance.limits) return true;
-  return (instance.stopped || instance.ceiling.count[static_cast<std::size_t>(PermitState::lost)] > 0) &&
-         now - instance.asked >= times_.facts_age;
 }
 
 }  // namespace pgring

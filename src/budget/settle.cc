@@ -54,13 +54,15 @@ Reason Budget::stopped_by(const Demand& demand, ring::Instant now) const {
   if (!instance.limits && alive_at(instance.ceiling) > 0) return Reason::server;
   if (pool.of(PermitState::opening) >= opening_max) return Reason::burst;
   Reason reason = Reason::none;
-  if (pool.used() >= demand.allowed) {
+  if (pool.sized() >= demand.allowed) {
     reason =
-        pool.used() < pool.terms.size + pool.terms.reserve ? Reason::reserve : Reason::pool;
+        pool.sized() < pool.terms.size + pool.terms.reserve ? Reason::reserve : Reason::pool;
   }
   for (std::size_t i = 0; i < pool.nodes.size() && reason == Reason::none; ++i) {
     const auto limit = limit_of(*pool.nodes[i], now);
-    if (limit && pool.is_bound(i) && pool.nodes[i]->used() >= *limit)
+    // To be kept ready is no reason to go beyond a limit that others wait at.
+    const bool bound = pool.is_bound(i) || demand.unmet == 0;
+    if (limit && bound && pool.nodes[i]->used() >= *limit)
       reason = pool.nodes[i]->reason;
   }
   return reason != Reason::none && is_probe(pool, now) ? Reason::none : reason;
@@ -91,6 +93,21 @@ void Budget::issue(Demand& demand, ring::Instant now, BudgetActions& actions) {
   actions.push_back({.kind = BudgetAction::Kind::open, .pool = pool.id, .part = *part});
 }
 
+// Whether a connection that is only to be kept ready would take what somebody who waits at a limit needs.
+bool Budget::is_in_the_way(const Demand& kept, const std::vector<Demand>& demands,
+                           ring::Instant now) {
+  return std::ranges::any_of(demands, [&](const Demand& other) {
+    if (other.unmet == 0 || !Shares::is_relievable(other.pool->reason)) return false;
+    for (std::size_t i = 0; i < kept.pool->nodes.size(); ++i) {
+      const LimitNode* const node = kept.pool->nodes[i];
+      const auto limit = limit_of(*node, now);
+      if (node == other.pool->nodes[i] && limit && node->used() + other.unmet >= *limit)
+        return true;
+    }
+    return false;
+  });
+}
+
 void Budget::serve(std::vector<Demand>& demands, bool waiters, ring::Instant now,
                    BudgetActions& actions) {
   for (;;) {
@@ -99,6 +116,7 @@ void Budget::serve(std::vector<Demand>& demands, bool waiters, ring::Instant now
       if (waiters ? demand.unmet == 0 : demand.unmet > 0 || demand.below_min == 0) continue;
       demand.pool->reason = stopped_by(demand, now);
       if (demand.pool->reason != Reason::none) continue;
+      if (!waiters && is_in_the_way(demand, demands, now)) continue;
       if (next == nullptr || Shares::before(demand, *next)) next = &demand;
     }
     if (next == nullptr) return;
@@ -118,11 +136,9 @@ void Budget::settle(Instance& instance, ring::Instant now, BudgetActions& action
   serve(demands, false, now, actions);
   relieve(demands, now, actions);
 
-  instance.stopped = instance.due = false;
+  instance.due = false;
   for (const Demand& demand : demands) {
     const Pool& pool = *demand.pool;
-    instance.stopped = instance.stopped || Shares::is_relievable(pool.reason) ||
-                       pool.reason == Reason::hysteresis;
     instance.due = instance.due || pool.board->to_shed() > 0 || demand.unmet > 0 ||
                    demand.below_min > 0 || !pool.lost.empty();
   }

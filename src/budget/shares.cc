@@ -8,6 +8,11 @@ namespace {
 // The narrowest limit first: who gives for it gives for those above it too.
 constexpr std::size_t narrowest_first[] = {3, 2, 1, 0};
 
+std::int64_t number_of(std::optional<Count> limit) {
+  constexpr std::int64_t unlimited = std::int64_t{1} << 40;
+  return limit ? std::int64_t{*limit} : unlimited;
+}
+
 ring::Instant instant(std::int64_t count) { return ring::Instant{ring::Duration{count}}; }
 
 }  // namespace
@@ -60,15 +65,12 @@ void Shares::plan() {
   shrink_excess();
   // News of a refusal closes nothing that is open, but there is no room behind it.
   for (LimitNode* const node : nodes_) {
-    const auto limit = Budget::limit_of(*node, now_);
-    if (limit && (!node->limit || *limit < *node->limit))
-      node->room += std::int64_t{*limit} - (node->limit ? std::int64_t{*node->limit} : 0);
+    node->room += number_of(Budget::limit_of(*node, now_)) - number_of(node->limit);
   }
   relieve();
 }
 
 void Shares::count_room() {
-  constexpr std::int64_t unlimited = std::int64_t{1} << 40;
   constexpr auto closing = static_cast<std::size_t>(PermitState::closing);
   for (const State& state : states_) {
     for (std::size_t i = 0; i < state.pool->nodes.size(); ++i) {
@@ -76,8 +78,7 @@ void Shares::count_room() {
       if (node.plan != plan_) {
         node.plan = plan_;
         node.exempt = 0;
-        node.room = node.limit ? std::int64_t{*node.limit} - node.used() + node.count[closing]
-                               : unlimited;
+        node.room = number_of(node.limit) - node.used() + node.count[closing];
         nodes_.push_back(&node);
       }
       if (!state.pool->is_bound(i)) node.exempt += state.pool->used() - state.pool->count[closing];
@@ -134,7 +135,7 @@ void Shares::relieve() {
     State* next = nullptr;
     for (State& state : states_) {
       if (state.settled || state.give > 0 || state.get >= state.demand->unmet ||
-          state.pool->used() + state.get >= state.demand->allowed)
+          state.pool->sized() + state.get >= state.demand->allowed)
         continue;
       if (next == nullptr || is_larger(*next, state) ||
           (!is_larger(state, *next) && before(*state.demand, *next->demand)))

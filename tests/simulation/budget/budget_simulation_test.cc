@@ -31,6 +31,7 @@ void must_hold(Mode mode, std::uint64_t seeds) {
     const Script script = generate(seed, mode);
     if (run(script)) FAIL(report(script));
   });
+  MESSAGE(steps_all << " steps so far");
 }
 
 TEST_CASE("budget simulation: with no delay between shards service follows arrival exactly") {

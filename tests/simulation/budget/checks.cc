@@ -13,7 +13,28 @@ using pgring::PoolId;
 void Checks::fail(const std::string& kind, const std::string& text) {
   if (failure_) return;
   const double at = static_cast<double>(model_.now_.time_since_epoch().count()) / 1e6;
-  failure_ = Failure{kind, fmt::format("{} at {:.6f} ms: {}", kind, at, text)};
+  failure_ = Failure{kind, fmt::format("{} at {:.6f} ms: {}\n{}", kind, at, text, state())};
+}
+
+// The counts, for whoever reads of a failure.
+std::string Checks::state() const {
+  std::string text;
+  const auto add = [&](const pgring::LimitNode& node) {
+    const auto limit = pgring::Budget::limit_of(node, model_.now_);
+    text += fmt::format(" {}/{}", node.used(), limit ? fmt::to_string(*limit) : "-");
+  };
+  for (std::size_t id = 0; id < model_.pools_.size(); ++id) {
+    const auto& its = pool(id);
+    const auto board = its.board->totals();
+    text += fmt::format(
+        "  pool {}: {} opening, {} open, {} closing, {} lost; {} idle, {} waiting, {} inbound, {} to "
+        "shed, {}; ceiling, entry, database, role",
+        id, its.count[0], its.count[1], its.count[2], its.count[3], board.idle, board.waiting,
+        board.inbound, its.board->to_shed(), name_of(its.reason));
+    for (const auto* const node : its.nodes) add(*node);
+    text += '\n';
+  }
+  return text;
 }
 
 const pgring::Budget::Pool& Checks::pool(std::size_t id) const {
@@ -21,11 +42,28 @@ const pgring::Budget::Pool& Checks::pool(std::size_t id) const {
 }
 
 void Checks::learned(const std::string& server, const pgring::ServerLimits& facts, Instant asked) {
-  known_[server] = facts.id.started_us;
+  auto known = known_.find(server);
+  if (known == known_.end()) {
+    // By another name that told of the same start, if there is one. Names that were one stay it.
+    std::size_t instance = told_.size();
+    for (std::size_t i = 0; i < told_.size(); ++i) {
+      if (told_[i].facts.id == facts.id) instance = i;
+    }
+    if (instance == told_.size()) told_.push_back({.facts = facts, .asked = asked});
+    known = known_.emplace(server, instance).first;
+  }
   // An answer to an earlier question says nothing new.
-  if (facts_ && asked < asked_) return;
-  facts_ = facts;
-  asked_ = asked;
+  if (asked < told_[known->second].asked) return;
+  for (std::size_t i = 0; i < told_.size(); ++i) {
+    if (told_[i].facts.id == facts.id) known->second = i;
+  }
+  auto& told = told_[known->second];
+  if (asked >= told.asked) told = {.facts = facts, .asked = asked};
+}
+
+const pgring::ServerLimits* Checks::facts_of(PoolId id) const {
+  const auto at = known_.find(pool(id).terms.server);
+  return at == known_.end() ? nullptr : &told_[at->second].facts;
 }
 
 // The limits, computed anew.
@@ -51,8 +89,9 @@ Checks::Limit Checks::ceiling_of(PoolId id) const {
     keep_free = std::max<std::int64_t>(keep_free, terms.keep_free);
     if (terms.max_connections) cap = std::min<std::int64_t>(cap, *terms.max_connections);
   }
-  const std::int64_t free = std::int64_t{facts_->max_connections} - facts_->superuser_reserved -
-                            facts_->reserved - keep_free - facts_->others;
+  const auto* const facts = facts_of(id);
+  const std::int64_t free = std::int64_t{facts->max_connections} - facts->superuser_reserved -
+                            facts->reserved - keep_free - facts->others;
   return std::min(cap, std::max<std::int64_t>(free, 0));
 }
 
@@ -64,21 +103,23 @@ Checks::Limit Checks::role_limit(PoolId id) const {
     if (its.role == terms.role && its.role_max && same_ceiling(id, static_cast<PoolId>(other)))
       limit = std::min<std::int64_t>(limit.value_or(no_limit), *its.role_max);
   }
-  if (!known_.contains(terms.server)) return limit;
-  const auto& role = facts_->roles.at(terms.role);
+  const auto* const facts = facts_of(id);
+  if (facts == nullptr) return limit;
+  const auto& role = facts->roles.at(terms.role);
   if (role.superuser || !role.limit) return limit;
-  const auto others = facts_->others_by_role.find(terms.role);
-  const std::int64_t taken = others == facts_->others_by_role.end() ? 0 : others->second;
+  const auto others = facts->others_by_role.find(terms.role);
+  const std::int64_t taken = others == facts->others_by_role.end() ? 0 : others->second;
   return std::min(limit.value_or(no_limit), std::max<std::int64_t>(*role.limit - taken, 0));
 }
 
 Checks::Limit Checks::database_limit(PoolId id) const {
   const auto& terms = pool(id).terms;
-  if (!known_.contains(terms.server) || facts_->roles.at(terms.role).superuser) return {};
-  const auto& limit = facts_->databases.at(terms.dbname);
+  const auto* const facts = facts_of(id);
+  if (facts == nullptr || facts->roles.at(terms.role).superuser) return {};
+  const auto& limit = facts->databases.at(terms.dbname);
   if (!limit) return {};
-  const auto others = facts_->others_by_database.find(terms.dbname);
-  const std::int64_t taken = others == facts_->others_by_database.end() ? 0 : others->second;
+  const auto others = facts->others_by_database.find(terms.dbname);
+  const std::int64_t taken = others == facts->others_by_database.end() ? 0 : others->second;
   return std::max<std::int64_t>(*limit - taken, 0);
 }
 
@@ -93,21 +134,25 @@ std::int64_t Checks::used_by(Same same) const {
 
 // With no connection alive nobody could ask what has changed, or which of the lost ones are gone: one may be
 // tried. What PostgreSQL keeps for superusers stays out of reach (after_step).
-bool Checks::is_probe(PoolId id) const {
-  std::int64_t alive = 0;
+bool Checks::is_probe(PoolId id, std::span<const pgring::BudgetAction> since) const {
+  std::int64_t before = 0;
   for (std::size_t other = 0; other < model_.pools_.size(); ++other) {
     if (!same_ceiling(id, static_cast<PoolId>(other))) continue;
-    alive += pool(other).used() - pool(other).of(PermitState::lost);
+    before += pool(other).used() - pool(other).of(PermitState::lost);
   }
-  return alive == 1;
+  for (const auto& action : since) {
+    if (action.kind == pgring::BudgetAction::Kind::open && same_ceiling(id, action.pool)) --before;
+  }
+  return before == 0;
 }
 
-void Checks::issued(PoolId id, const pgring::BudgetActions& actions) {
+void Checks::issued(std::span<const pgring::BudgetAction> since) {
+  const PoolId id = since.front().pool;
   for (const auto* const node : pool(id).nodes) issued_at_[node] = model_.now_;
   const auto& terms = pool(id).terms;
   const auto over = [](std::int64_t used, Limit limit) { return limit && used > *limit; };
   const std::int64_t all = used_by([&](PoolId other) { return same_ceiling(id, other); });
-  const bool probe = is_probe(id);
+  const bool probe = is_probe(id, since);
   if (over(all, ceiling_of(id)) && !probe)
     fail("B1 ceiling", fmt::format("pool {}: {} of {}", id, all, *ceiling_of(id)));
   const std::int64_t role = used_by(
@@ -119,9 +164,9 @@ void Checks::issued(PoolId id, const pgring::BudgetActions& actions) {
   };
   // Superusers may have come after it, in the same decision.
   const std::int64_t database =
-      used_by(same_database) - std::ranges::count_if(actions, [&](const auto& action) {
+      used_by(same_database) - std::ranges::count_if(since, [&](const auto& action) {
         return action.kind == pgring::BudgetAction::Kind::open && same_database(action.pool) &&
-               facts_ && facts_->roles.at(pool(action.pool).terms.role).superuser;
+               model_.postgres_.is_superuser(pool(action.pool).terms.role);
       });
   if (over(database, database_limit(id)) && !probe)
     fail("B1 database", fmt::format("pool {}: {} of {}", id, database, *database_limit(id)));
@@ -131,7 +176,7 @@ void Checks::issued(PoolId id, const pgring::BudgetActions& actions) {
   if (over(entry, terms.database_max) && !probe) fail("B1 entry", fmt::format("pool {}: {}", id, entry));
   const auto& cap = model_.servers_.at(terms.server).max_connections;
   if (over(all, cap) && !probe) fail("B1 cap", fmt::format("pool {}: {} of {}", id, all, *cap));
-  const std::int64_t used = pool(id).used();
+  const std::int64_t used = pool(id).sized();
   const std::int64_t oldest = pool(id).board->oldest();
   const bool reserve =
       oldest != pgring::PartBoard::nobody &&
@@ -187,6 +232,14 @@ void Checks::check_shares() {
   }
 }
 
+// A name that could never log in, because another name of the instance, as far as anybody knows a server of its
+// own, has all that a role or a database may have.
+bool Checks::only_strangers_wait() const {
+  return std::ranges::all_of(model_.clients_, [&](const Client& client) {
+    return !client.waiting || !known_.contains(pool(client.pool).terms.server);
+  });
+}
+
 void Checks::at_end() {
   if (!model_.setup_.overload) {
     for (std::size_t id = 0; id < model_.pools_.size(); ++id) {
@@ -233,9 +286,16 @@ void Checks::after_step() {
     steps_at_moment_ = 0;
   }
   if (++steps_at_moment_ > 100'000) fail("livelock", "no time passes");
+  if (model_.now_ > model_.end_ + model_.work_ + std::chrono::minutes{1} && !only_strangers_wait())
+    fail("over", fmt::format("{} clients are not served to the end", model_.clients_left_));
   if (model_.steps_ % 16 == 0 && !model_.budget_.consistent()) fail("consistent", "it is not");
-  if (facts_ && facts_->id.started_us == static_cast<std::int64_t>(postgres.starts()) &&
-      postgres.used_by_us() > postgres.for_everybody())
+  if (std::ranges::any_of(told_,
+                          [&](const Told& told) {
+                            return told.facts.id.started_us ==
+                                   static_cast<std::int64_t>(postgres.starts());
+                          }) &&
+      // A name that has told nothing yet has one permit, whatever others of the instance have.
+      postgres.used_by_us() > postgres.for_everybody() + model_.servers_.size() - known_.size())
     fail("B1 reserved", fmt::format("{} of {}", postgres.used_by_us(), postgres.for_everybody()));
   for (PoolId id = 0; id < model_.pools_.size(); ++id) {
     check_permits(id);

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -21,30 +22,34 @@ class Checks {
   explicit Checks(const Model& model) : model_{model} {}
 
   void learned(const std::string& server, const pgring::ServerLimits& facts, Instant asked);
-  // A permit, one of these actions.
-  void issued(pgring::PoolId pool, const pgring::BudgetActions& actions);
+  // A permit: the first of these actions. The others were decided after it.
+  void issued(std::span<const pgring::BudgetAction> since);
   void linked(const Client& client);
   void after_step();
   void at_end();
+  [[nodiscard]] bool only_strangers_wait() const;
   [[nodiscard]] const std::optional<Failure>& failure() const { return failure_; }
 
  private:
   using Limit = std::optional<std::int64_t>;
   struct Watch {
-    Instant unmet_since{};    // nothing has been issued for its waiters since
     Instant waiting_since{};  // nobody has been served since, though somebody could be
     Instant free_since{};     // it has been for the part to ask
-    bool unmet = false, waiting = false;
+    std::vector<Instant> evictable_since;  // by donor: it has had something to give
+    bool waiting = false;
   };
 
+  [[nodiscard]] std::string state() const;
   void fail(const std::string& kind, const std::string& text);
   [[nodiscard]] const pgring::Budget::Pool& pool(std::size_t id) const;
   // B1.
   [[nodiscard]] bool same_ceiling(pgring::PoolId a, pgring::PoolId b) const;
+  [[nodiscard]] const pgring::ServerLimits* facts_of(pgring::PoolId id) const;
   [[nodiscard]] Limit ceiling_of(pgring::PoolId id) const;
   [[nodiscard]] Limit role_limit(pgring::PoolId id) const;
   [[nodiscard]] Limit database_limit(pgring::PoolId id) const;
-  [[nodiscard]] bool is_probe(pgring::PoolId id) const;
+  [[nodiscard]] bool is_probe(pgring::PoolId id,
+                              std::span<const pgring::BudgetAction> since) const;
   template <class Same>
   [[nodiscard]] std::int64_t used_by(Same same) const;
   // Permits.
@@ -61,9 +66,12 @@ class Checks {
 
   const Model& model_;
   std::optional<Failure> failure_;
-  std::map<std::string, std::int64_t> known_;  // servers that have told: which start they were of
-  std::optional<pgring::ServerLimits> facts_;
-  Instant asked_{};
+  std::map<std::string, std::size_t> known_;  // servers that have told, and which instance they are
+  struct Told {
+    pgring::ServerLimits facts;
+    Instant asked{};
+  };
+  std::vector<Told> told_;  // by instance, as far as names are known to be one
   std::vector<Watch> watches_;
   std::map<const pgring::LimitNode*, Instant> issued_at_;
   std::uint64_t sheds_before_ = 0, opened_before_ = 0;

@@ -35,8 +35,8 @@ void Checks::check_reason(PoolId id) {
     case Reason::role: holds = full(3); break;
     case Reason::hysteresis: holds = full(0) || full(1) || full(2) || full(3); break;
     case Reason::server: holds = !needs.instance->limits; break;
-    case Reason::pool: holds = needs.used() >= needs.terms.size + needs.terms.reserve; break;
-    case Reason::reserve: holds = needs.used() >= needs.terms.size; break;
+    case Reason::pool: holds = needs.sized() >= needs.terms.size + needs.terms.reserve; break;
+    case Reason::reserve: holds = needs.sized() >= needs.terms.size; break;
     case Reason::burst: holds = needs.of(PermitState::opening) > 0; break;
     case Reason::backoff: holds = now < needs.retry_at; break;
     case Reason::none:
@@ -69,7 +69,7 @@ void Checks::check_unused(PoolId id) {
 // Whether a connection less of `donor` would let `needy` have one.
 bool Checks::can_help(PoolId needy, PoolId donor) const {
   const auto& needs = pool(needy);
-  if (needs.used() >= Budget::allowed(needs, model_.now_)) return false;
+  if (needs.sized() >= Budget::allowed(needs, model_.now_)) return false;
   const auto& mine = needs.nodes;
   const auto& its = pool(donor).nodes;
   bool full = false;
@@ -86,37 +86,36 @@ bool Checks::can_help(PoolId needy, PoolId donor) const {
 
 // An idle connection of another pool, at a limit where somebody waits.
 void Checks::check_evictable(PoolId id) {
-  Watch& watch = watches_[id];
   const auto& needs = pool(id);
-  const bool unmet = needs.unmet() > 0;
-  if (!unmet || !watch.unmet) watch.unmet_since = model_.now_;
-  watch.unmet = unmet;
-  const bool at_limit = needs.reason == Reason::ceiling || needs.reason == Reason::database ||
-                        needs.reason == Reason::role || needs.reason == Reason::hysteresis;
-  if (!unmet || !at_limit) {
-    watch.unmet_since = model_.now_;
-    return;
-  }
+  auto& since = watches_[id].evictable_since;
+  const bool unmet = needs.unmet() > 0 && model_.now_ >= needs.retry_at;
+  if (!unmet) return since.clear();
+  since.resize(model_.pools_.size(), Instant::max());
   const Duration bound = model_.budget_.times().hysteresis + 3 * seek_interval +
                          4 * model_.setup_.mail + 4 * model_.setup_.network + model_.closing_max_ +
                          model_.setup_.login;
-  Instant since = watch.unmet_since;
+  Instant issued{};
   for (const auto* const node : needs.nodes) {
     const auto at = issued_at_.find(node);
-    if (is_full(*node, model_.now_) && at != issued_at_.end()) since = std::max(since, at->second);
+    if (is_full(*node, model_.now_) && at != issued_at_.end()) issued = std::max(issued, at->second);
   }
-  if (model_.now_ - since <= bound) return;
   for (PoolId donor = 0; donor < model_.pools_.size(); ++donor) {
     const auto& has = pool(donor);
-    if (donor == id || has.board->waiting() > 0 || has.board->idle() == 0) continue;
-    if (model_.pools_[donor].parts[0].paused) continue;
-    if (has.held() <= has.terms.size_min && needs.held() > 0) continue;
+    const bool evictable = donor != id && has.board->waiting() == 0 && has.board->idle() > 0 &&
+                           !model_.pools_[donor].parts[0].paused &&
+                           (has.held() > has.terms.size_min || needs.held() == 0) &&
+                           can_help(id, donor);
+    if (!evictable) {
+      since[donor] = Instant::max();
+      continue;
+    }
+    // All this time it has been idle, of use here, and nobody has been given anything.
+    since[donor] = std::min(since[donor], model_.now_);
     const Instant idle{Duration{has.board->idle_since()}};
-    if (model_.now_ - idle > bound && can_help(id, donor)) {
+    if (model_.now_ - std::max({since[donor], idle, issued}) > bound)
       fail("B2 evictable",
            fmt::format("pool {} waits ({}), pool {} has had an idle connection for {} ms", id,
                        name_of(needs.reason), donor, (model_.now_ - idle).count() / 1000000));
-    }
   }
 }
 

@@ -54,6 +54,8 @@ Model::Model(const Script& script)
     const Event& event = script_.events[i];
     end_ = std::max(end_, event.at + setup_.calm);
     length_max_ = std::max(length_max_, event.kind == EventKind::client ? event.length : Duration{});
+    if (event.kind == EventKind::client)
+      work_ += event.count * (event.length + event.pause + seek_interval);
     if (event.kind == EventKind::slow_close) closing_max_ = std::max(closing_max_, event.length);
     timers_.push({event.at, numbers_++, Kind::external, i, 0});
   }
@@ -71,10 +73,12 @@ std::optional<Failure> Model::run() {
       pgring::set_check_failed_hook(&broken_promise);
       step(timer);
       checks_->after_step();
-      if (timer.kind == Kind::maintain && over()) {
+      if (timer.kind != Kind::maintain) continue;
+      if (over()) {
         checks_->at_end();
         break;
       }
+      if (now_ > end_ + std::chrono::minutes{1} && checks_->only_strangers_wait()) break;
     }
   } catch (const std::logic_error& error) {
     pgring::set_check_failed_hook(nullptr);
@@ -113,6 +117,7 @@ void Model::step(const Timer& timer) {
     case Kind::permit_comes: return permit_comes(a);
     case Kind::shed_comes: return shed(a, b);
     case Kind::lend_comes: return lend(a, b / 256, b % 256);
+    case Kind::no_loan: return seek(a, b);
     case Kind::connection_comes: return arrived(a);
     case Kind::connect: return connect(a);
     case Kind::admit: return admit(a);
@@ -156,7 +161,8 @@ void Model::step(const Timer& timer) {
 }
 
 void Model::apply(const pgring::BudgetActions& actions) {
-  for (const auto& action : actions) {
+  for (std::size_t i = 0; i < actions.size(); ++i) {
+    const auto& action = actions[i];
     auto& pool = pools_[action.pool];
     const std::uint32_t shard = pool.parts[action.part].shard;
     if (action.kind == pgring::BudgetAction::Kind::shed) {
@@ -167,7 +173,7 @@ void Model::apply(const pgring::BudgetActions& actions) {
     connections_.push_back({.pool = action.pool, .part = action.part});
     ++pool.permits[0];
     ++pool.opened;
-    checks_->issued(action.pool, actions);
+    checks_->issued(std::span{actions}.subspan(i));
     post(shard, {}, Kind::permit_comes, id, 0);
   }
 }

@@ -106,6 +106,13 @@ void Model::facts_come(std::uint32_t id) {
     connection.facts->others_by_role.clear();
     connection.facts->others_by_database.clear();
   }
+  if (connection.facts->id.started_us > started_us_) {
+    // Permits that never told their pid are taken for gone (Budget::return_lost).
+    for (const Connection& other : connections_) {
+      if (other.permit == PermitState::lost && !other.pid_known) postgres_.disown(other.pid);
+    }
+    started_us_ = connection.facts->id.started_us;
+  }
   checks_->learned(pools_[connection.pool].server, *connection.facts, connection.asked);
   ask_budget([&](auto& actions) {
     budget_.learned(pools_[connection.pool].server, *connection.facts, connection.alive,

@@ -149,8 +149,11 @@ Model::Loan Model::borrow(PoolId pool, std::uint32_t index) {
 
 void Model::lend(PoolId pool, std::uint32_t lender, std::uint32_t borrower) {
   Part& part = pools_[pool].parts[lender];
-  if (part.idle.empty() || !part.waiters.empty() || part.paused)
-    return pools_[pool].board->part(borrower).promise_over();
+  if (part.idle.empty() || !part.waiters.empty() || part.paused) {
+    // The borrower counts on it: it looks again.
+    pools_[pool].board->part(borrower).promise_over();
+    return post(pools_[pool].parts[borrower].shard, {}, Kind::no_loan, pool, borrower);
+  }
   give(part.idle.front(), borrower);
 }
 
@@ -186,7 +189,7 @@ void Model::maintain(PoolId pool, std::uint32_t index) {
     if (now_ - connections_[id].used > idle_max && facts.held() > facts.terms.size_min) retire(id);
   }
   shed(pool, index);
-  if (!part.idle.empty() && now_ >= facts_due_ && budget_.wants_facts(pool, now_)) {
+  if (!part.idle.empty() && now_ >= facts_due_) {
     const std::uint32_t id = part.idle.back();
     not_idle(id);
     ask_facts(id);

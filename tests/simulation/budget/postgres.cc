@@ -66,14 +66,19 @@ std::optional<Refusal> Postgres::admit(Pid pid) {
   return refused;
 }
 
+void Postgres::disown(Pid pid) {
+  Backend& backend = backends_[pid];
+  if (!backend.alive || !backend.connection) return;
+  --ours_;
+  --ours_by_pool_[backend.pool];
+  backend.connection.reset();
+}
+
 void Postgres::end(Pid pid) {
   Backend& backend = backends_[pid];
   if (!backend.alive) return;
+  disown(pid);
   backend.alive = backend.visible = false;
-  if (backend.connection) {
-    --ours_;
-    --ours_by_pool_[backend.pool];
-  }
   std::erase(running_, pid);
 }
 

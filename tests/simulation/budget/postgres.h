@@ -43,6 +43,8 @@ class Postgres {
   // Whether one more would be admitted now.
   [[nodiscard]] bool has_room(const std::string& role, const std::string& database) const;
   void end(Pid pid);
+  // It is not known as ours any more: one of the others.
+  void disown(Pid pid);
   // All backends end; the connections of ours that they served.
   std::vector<std::uint32_t> end_all();
   void started_again(std::optional<std::uint32_t> max_connections);
