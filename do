@@ -15,7 +15,8 @@ usage: ./do COMMAND
 
   demo [--keep]     PostgreSQL and pgring of its own, pgbench with 200 clients on 10 server
                     connections, a summary; --keep leaves both running, demo --stop ends them
-  build [KIND]      build/KIND: release (default), debug, asan (with UBSan), tsan, coverage, fuzz
+  build [KIND]      build/KIND: release (default), debug, asan (clang; with UBSan and the fuzz
+                    targets), tsan, coverage
   test [FILTER]     every test; with FILTER only those of the release build whose name holds it;
                     `test quick`: unit and integration tests of the release build
   bench [ARGS]      pgbench against PostgreSQL, pgring and PgBouncer in turn, a table of medians
@@ -25,7 +26,7 @@ usage: ./do COMMAND
   setup             installs what is missing for building and testing (the others do it by themselves)
   help              this text
 
-JOBS=N sets the number of parallel compiler processes. The clang of fuzz and lint is clang-19.
+JOBS=N sets the number of parallel compiler processes. The clang of asan and lint is clang-19.
 TEXT
 }
 

@@ -10,7 +10,16 @@
 
 namespace ring {
 
-enum class Operation : std::uint8_t { none, accept, connect, receive, send, cancel, wake };
+enum class Operation : std::uint8_t {
+  none,
+  accept,
+  connect,
+  receive,
+  send,
+  cancel,  // its completion says nothing: what it cancels reports for itself
+  stop,    // a cancel of a stream's receive that the stream waits for
+  wake,
+};
 
 struct UserData {
   Operation operation = Operation::none;

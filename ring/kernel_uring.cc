@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <ctime>
 
+#include "ring/buffer_ring_uring.h"
 #include "ring/check.h"
 #include "ring/kernel.h"
 #include "ring/probe_uring.h"
@@ -36,12 +37,7 @@ struct Kernel::Implementation {
   bool open = false;
   Capabilities capabilities;
   KernelCounters counters;
-  struct Group {
-    io_uring_buf_ring* ring = nullptr;
-    std::uint32_t entries = 0;
-    int added = 0;
-  };
-  std::array<Group, groups_max> groups{};
+  std::array<BufferRing, groups_max> groups;
   std::array<msghdr, gather_headers_max> headers{};
   std::size_t headers_used = 0;
 
@@ -65,13 +61,7 @@ Kernel::Kernel() : implementation_{std::make_unique<Implementation>()} {}
 
 Kernel::~Kernel() {
   if (!implementation_->open) return;
-  for (std::size_t group = 0; group < groups_max; ++group) {
-    const auto& entry = implementation_->groups[group];
-    if (entry.ring != nullptr) {
-      io_uring_free_buf_ring(&implementation_->ring, entry.ring, entry.entries,
-                             static_cast<int>(group));
-    }
-  }
+  for (BufferRing& group : implementation_->groups) group.close();
   io_uring_queue_exit(&implementation_->ring);
 }
 
@@ -207,25 +197,15 @@ std::size_t Kernel::reap(std::span<Completion> into) {
 
 int Kernel::register_buffers(std::uint16_t group, std::uint32_t entries) {
   auto& self = *implementation_;
-  RING_CHECK(group < groups_max && self.groups[group].ring == nullptr);
-  int error = 0;
-  auto* buffers = io_uring_setup_buf_ring(&self.ring, entries, group, 0, &error);
-  if (buffers == nullptr) return error;
-  self.groups[group] = {buffers, entries, 0};
-  return 0;
+  RING_CHECK(group < groups_max);
+  return self.groups[group].open(self.ring, group, entries);
 }
 
 void Kernel::provide(std::uint16_t group, std::byte* memory, std::uint32_t size, std::uint16_t id) {
-  auto& entry = implementation_->groups[group];
-  io_uring_buf_ring_add(entry.ring, memory, size, id, io_uring_buf_ring_mask(entry.entries),
-                        entry.added++);
+  implementation_->groups[group].add(memory, size, id);
 }
 
-void Kernel::publish(std::uint16_t group) {
-  auto& entry = implementation_->groups[group];
-  io_uring_buf_ring_advance(entry.ring, entry.added);
-  entry.added = 0;
-}
+void Kernel::publish(std::uint16_t group) { implementation_->groups[group].publish(); }
 
 int Kernel::shutdown(int socket, int how) { return ::shutdown(socket, how) == 0 ? 0 : -errno; }
 

@@ -146,7 +146,7 @@ void Loop::read_wake_file() {
 }
 
 void Loop::wait() {
-  const bool busy = again_ || more_completions_ || !settled_.empty();
+  const bool busy = again_ || more_completions_ || !quiet_.empty() || !settled_.empty();
   again_ = false;
   Kernel::Wait wait{
       .events = sends_queued_ + 1, .until = std::nullopt, .poll_only = busy, .min_wait = min_wait_};
@@ -166,11 +166,29 @@ void Loop::forget(Stream& stream) {
     stream.dirty_ = false;
     std::erase(dirty_, &stream);
   }
+  if (stream.quiet_due_) {
+    stream.quiet_due_ = false;
+    std::erase(quiet_, &stream);
+  }
+  stream.quiescing_ = false;
   if (stream.socket_ >= 0) kernel_.close(stream.socket_);
   stream.socket_ = -1;
   stream.queue_.clear();
   stream.state_ = Stream::State::idle;
   free_slot(stream.slot_);
+}
+
+void Loop::stopped(Stream& stream, const Completion& completion) {
+  stream.stopping_ = false;
+  if (stream.state_ == Stream::State::closing) return stream.settle();
+  if (stream.receiving_) {
+    // Not found (it is just completing, or does so between two waits) or not to be stopped (a worker thread
+    // is at it): it may go on receiving after that. Once more.
+    if (completion.result < 0 && stream.quiescing_) stream.stop_receiving();
+    return;
+  }
+  stream.arm();
+  stream.note_quiet();
 }
 
 int Loop::accept_failed(Listener& listener, int error) {

@@ -12,6 +12,7 @@
 //           on_end(Stream&, int error)                    nothing more will come: 0 end of stream, or errno
 //           on_send_failed(Stream&, int error)            the peer takes nothing any more
 //           on_sent(Stream&)                              the queue is shorter now
+//           on_quiet(Stream&)                             after quiesce(): nothing is in flight
 //           on_closed(Stream&)                            may be destroyed; its socket is closed
 //           on_timer(Timer&)
 // Source: io_uring(7); docs/architecture.md "The loop".
@@ -112,6 +113,7 @@ class Loop {
   void connected(Stream& stream, const Completion& completion, Handler& handler);
   template <class Handler>
   void received(Stream& stream, const Completion& completion, Handler& handler);
+  void stopped(Stream& stream, const Completion& completion);
   template <class Handler>
   void sent(Stream& stream, const Completion& completion, Handler& handler);
   template <class Handler>
@@ -128,6 +130,7 @@ class Loop {
   std::vector<Slot> slots_;
   std::vector<std::uint32_t> free_slots_;
   std::vector<Stream*> dirty_;
+  std::vector<Stream*> quiet_;
   std::vector<Stream*> settled_;
   std::vector<UserData> starved_;
   std::vector<std::uint32_t> rearm_budget_;  // by group; only rearm_starved() uses it
@@ -169,6 +172,14 @@ void Loop::turn(Handler& handler) {
     }
   }
   mailbox_.drain();
+  while (!quiet_.empty()) {
+    Stream& stream = *quiet_.back();
+    quiet_.pop_back();
+    stream.quiet_due_ = false;
+    if (!stream.quiescing_ || !stream.is_quiet()) continue;  // it is wanted again, or sends
+    stream.quiescing_ = false;
+    handler.on_quiet(stream);
+  }
   while (!settled_.empty()) {
     Stream& stream = *settled_.back();
     settled_.pop_back();
@@ -183,6 +194,8 @@ void Loop::dispatch(const Completion& completion, Handler& handler) {
   switch (data.operation) {
     case Operation::receive:
       return received(object_of<Stream>(data), completion, handler);
+    case Operation::stop:
+      return stopped(object_of<Stream>(data), completion);
     case Operation::send:
       return sent(object_of<Stream>(data), completion, handler);
     case Operation::accept:
@@ -214,6 +227,7 @@ void Loop::connected(Stream& stream, const Completion& completion, Handler& hand
   // What was asked for while connecting.
   if (!stream.queue_.empty()) mark_dirty(stream);
   stream.arm();
+  stream.note_quiet();
 }
 
 template <class Handler>
@@ -227,11 +241,14 @@ void Loop::received(Stream& stream, const Completion& completion, Handler& handl
   }
   if (!completion.more()) stream.receiving_ = false;
   const bool open = stream.state_ == Stream::State::open;
+  // That it has stopped when it was told to is no news. One that a worker thread was at is interrupted.
+  const bool stopped =
+      stream.stopped_ && (completion.result == -ECANCELED || completion.result == -EINTR);
   if (completion.result > 0) {
     if (open) handler.on_received(stream, std::move(slice));
   } else if (completion.result == -ENOBUFS) {
     starve(stream);
-  } else if (completion.result != -ECANCELED || open) {
+  } else if (!stopped && (completion.result != -ECANCELED || open)) {
     stream.ended_ = true;
     if (open) handler.on_end(stream, -completion.result);
   }
@@ -239,6 +256,7 @@ void Loop::received(Stream& stream, const Completion& completion, Handler& handl
   if (stream.state_ == Stream::State::lingering && stream.ended_) return stream.close();
   if (stream.state_ == Stream::State::closing) return stream.settle();
   stream.arm();
+  stream.note_quiet();
 }
 
 template <class Handler>
@@ -252,9 +270,9 @@ void Loop::sent(Stream& stream, const Completion& completion, Handler& handler) 
   if (completion.result < 0) {
     stream.send_failed_ = true;
     stream.queue_.clear();
-    if (stream.state_ == Stream::State::open)
-      return handler.on_send_failed(stream, -completion.result);
-    return stream.close();
+    if (stream.state_ != Stream::State::open) return stream.close();
+    handler.on_send_failed(stream, -completion.result);
+    return stream.note_quiet();
   }
   stream.queue_.pop(static_cast<std::size_t>(completion.result));
   if (!stream.queue_.empty()) {
@@ -262,7 +280,9 @@ void Loop::sent(Stream& stream, const Completion& completion, Handler& handler) 
   } else if (stream.state_ == Stream::State::finishing) {
     return stream.finish();
   }
-  if (stream.state_ == Stream::State::open) handler.on_sent(stream);
+  if (stream.state_ != Stream::State::open) return;
+  handler.on_sent(stream);
+  stream.note_quiet();
 }
 
 template <class Handler>

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <optional>
 
+#include "ring/buffer_ring_uring.h"
 #include "ring/completion.h"
 
 namespace ring {
@@ -54,16 +55,13 @@ std::optional<Completion> next_completion(io_uring& ring) {
 bool try_credit_receive(io_uring& ring) {
   const SocketPair pair;
   if (!pair.open()) return false;
-  int error = 0;
-  auto* buffers = io_uring_setup_buf_ring(&ring, trial_buffers, trial_group, 0, &error);
-  if (buffers == nullptr) return false;
   std::array<std::array<char, trial_buffer_size>, trial_buffers> memory{};
-  for (unsigned i = 0; i < trial_buffers; ++i) {
-    io_uring_buf_ring_add(buffers, memory[i].data(), trial_buffer_size,
-                          static_cast<unsigned short>(i), io_uring_buf_ring_mask(trial_buffers),
-                          static_cast<int>(i));
+  BufferRing buffers;  // goes before the memory it points to
+  if (buffers.open(ring, trial_group, trial_buffers) != 0) return false;
+  for (std::uint16_t i = 0; i < trial_buffers; ++i) {
+    buffers.add(memory[i].data(), trial_buffer_size, i);
   }
-  io_uring_buf_ring_advance(buffers, trial_buffers);
+  buffers.publish();
 
   bool works = false;
   constexpr std::array<char, 16> bytes{};
@@ -84,7 +82,6 @@ bool try_credit_receive(io_uring& ring) {
       }
     }
   }
-  io_uring_free_buf_ring(&ring, buffers, trial_buffers, trial_group);
   return works;
 }
 

@@ -20,7 +20,7 @@ void Stream::open(int socket, const ReceiveOptions& receive) {
   multishot_ =
       loop_.kernel_.capabilities().credit_receive && loop_.kernel_.multishot_reports_end(socket);
   receive_wanted_ = receiving_ = starved_ = sending_ = send_failed_ = connecting_ = ended_ =
-      settled_ = false;
+      settled_ = stopping_ = stopped_ = quiescing_ = false;
   ranges_in_flight_ = 0;
 }
 
@@ -32,16 +32,19 @@ void Stream::connect(int socket, const sockaddr* address, socklen_t size,
 }
 
 void Stream::receive_wanted(bool wanted) {
+  if (wanted) quiescing_ = false;
   if (receive_wanted_ == wanted) return;
   receive_wanted_ = wanted;
   if (wanted && !receiving_) arm();
 }
 
 void Stream::arm() {
-  if (receiving_ || starved_ || ended_ || connecting_) return;
+  // Not while it is being stopped: a new receive has the name of the old one, and would be cancelled for it.
+  if (receiving_ || stopping_ || starved_ || ended_ || connecting_) return;
   if (state_ == State::open ? !receive_wanted_ : state_ != State::lingering) return;
   const bool multishot = multishot_ && !receive_.one_shot;
   receiving_ = true;
+  stopped_ = false;
   armed_group_ = receive_.group;
   loop_.kernel_.receive(socket_, receive_.group,
                         multishot ? ReceiveKind::multishot : ReceiveKind::one_shot,
@@ -58,6 +61,7 @@ void Stream::close() {
   if (state_ == State::idle || state_ == State::closing) return;
   state_ = State::closing;
   receive_wanted_ = false;
+  quiescing_ = false;
   starved_ = false;
   if (!sending_) queue_.clear();
   if (in_flight()) {
@@ -73,6 +77,7 @@ void Stream::close() {
 
 void Stream::finish() {
   if (state_ != State::open && state_ != State::finishing) return;
+  quiescing_ = false;
   if (connecting_ || (!queue_.empty() && !send_failed_)) {
     state_ = State::finishing;
     return;
@@ -85,6 +90,26 @@ void Stream::finish() {
   }
   state_ = State::lingering;
   arm();
+}
+
+void Stream::quiesce() {
+  RING_CHECK(state_ == State::open);
+  receive_wanted_ = false;
+  quiescing_ = true;
+  if (receiving_) stop_receiving();
+  note_quiet();
+}
+
+void Stream::stop_receiving() {
+  if (stopping_) return;
+  stopping_ = stopped_ = true;
+  loop_.kernel_.cancel(loop_.name(Operation::receive, slot_), loop_.name(Operation::stop, slot_));
+}
+
+void Stream::note_quiet() {
+  if (!quiescing_ || quiet_due_ || !is_quiet()) return;
+  quiet_due_ = true;
+  loop_.quiet_.push_back(this);
 }
 
 int Stream::release() {

@@ -57,6 +57,12 @@ class Stream {
   // After what is queued is sent: half-closes, then drops what still comes until the peer closes too. The
   // owner sets a time limit and calls close() at its end.
   void finish();
+  // Receives no more and, once nothing is in flight, says so: Handler::on_quiet, never from within this call.
+  // Then release() may follow, and not one byte is lost: what came before the receive was stopped is
+  // delivered as ever (on_received, on_end), and on_quiet comes all the same; what comes later waits in the
+  // socket. receive_wanted(true), finish() and close() end it, and on_quiet does not come any more.
+  // REQUIRES: is_open().
+  void quiesce();
   // Gives the descriptor away with nothing in flight. REQUIRES: is_quiet().
   [[nodiscard]] int release();
 
@@ -66,9 +72,7 @@ class Stream {
   [[nodiscard]] bool is_open() const { return state_ == State::open; }
   [[nodiscard]] bool is_idle() const { return state_ == State::idle; }
   // No operation is in flight and nothing is queued.
-  [[nodiscard]] bool is_quiet() const {
-    return !receiving_ && !sending_ && !connecting_ && queue_.empty();
-  }
+  [[nodiscard]] bool is_quiet() const { return !in_flight() && queue_.empty(); }
 
  protected:
   // Not public: nobody destroys an owner through this.
@@ -79,8 +83,12 @@ class Stream {
   enum class State : std::uint8_t { idle, open, finishing, lingering, closing };
 
   void arm();
-  void settle();  // closing with nothing in flight: tell the loop
-  [[nodiscard]] bool in_flight() const { return receiving_ || sending_ || connecting_; }
+  void stop_receiving();
+  void settle();      // closing with nothing in flight: tell the loop
+  void note_quiet();  // quiescing, likewise
+  [[nodiscard]] bool in_flight() const {
+    return receiving_ || sending_ || connecting_ || stopping_;
+  }
 
   Loop& loop_;
   SendQueue queue_;
@@ -94,7 +102,11 @@ class Stream {
   bool multishot_ = false;  // receives may complete more than once
   bool receive_wanted_ = false;
   bool receiving_ = false;
-  bool starved_ = false;  // waits for buffers
+  bool stopping_ = false;  // a cancel of the receive is in flight
+  bool stopped_ = false;   // … or was, and the receive is still the same: it may end as cancelled
+  bool quiescing_ = false;
+  bool quiet_due_ = false;  // in the loop's list of streams that have become quiet
+  bool starved_ = false;    // waits for buffers
   bool sending_ = false;
   bool send_failed_ = false;
   bool connecting_ = false;

@@ -6,18 +6,17 @@ build_options() {
   case $1 in
     release) printf '%s\n' --buildtype=release -Ddebug=true -Db_lto=true "-Db_lto_threads=$(nproc)" ;;
     debug) printf '%s\n' --buildtype=debug ;;
-    asan) printf '%s\n' -Doptimization=1 -Ddebug=true -Db_sanitize=address,undefined -Db_lundef=false ;;
+    asan) printf '%s\n' -Doptimization=1 -Ddebug=true -Db_sanitize=address,undefined -Db_lundef=false -Dfuzzing=true ;;
     tsan) printf '%s\n' -Doptimization=1 -Ddebug=true -Db_sanitize=thread -Db_lundef=false ;;
     coverage) printf '%s\n' --buildtype=debug -Db_coverage=true ;;
-    fuzz) printf '%s\n' -Doptimization=1 -Ddebug=true -Db_sanitize=address,undefined -Db_lundef=false -Dfuzzing=true ;;
-    lint) printf '%s\n' --buildtype=debugoptimized ;;
-    *) die "no build kind \"$1\"; there are release, debug, asan, tsan, coverage, fuzz" ;;
+    *) die "no build kind \"$1\"; there are release, debug, asan, tsan, coverage" ;;
   esac
 }
 
+# One build serves the sanitized tests, the fuzz targets, clang's warnings and clang-tidy.
 build_compiler() {
   case $1 in
-    fuzz | lint) printf 'CC=clang-19\nCXX=clang++-19\n' ;;
+    asan) printf 'CC=clang-19\nCXX=clang++-19\n' ;;
     *) printf 'CC=gcc\nCXX=g++\n' ;;
   esac
 }
@@ -29,8 +28,7 @@ build() {
   options=$(build_options "$kind") || return
   environment=$(build_compiler "$kind")
   case $kind in
-    fuzz) setup build test ;;
-    lint) setup build test lint ;;
+    asan) setup build test ;;
     *) setup build ;;
   esac
   configure "$kind" "$options" "$environment" || return

@@ -24,7 +24,7 @@ demo_run() {
   local keep=$1
   [ ! -e $demo_state ] || die "a demo is running in $(cat $demo_state); ./do demo --stop ends it"
   tell "Building pgring (release)"
-  build release
+  build release src/pgring
 
   bin=$(find /usr/lib/postgresql/*/bin -maxdepth 1 -name initdb -printf '%h\n' | sort -V | tail -n 1)
   [ -n "$bin" ] || die "no PostgreSQL server found in /usr/lib/postgresql"
@@ -51,7 +51,7 @@ demo_run() {
   demo_pgbench tpcb
   kill "$sampler" 2>/dev/null || true
   wait "$sampler" 2>/dev/null || true
-  demo_summary
+  demo_summary "$keep"
   trap - EXIT INT TERM
   if [ -n "$keep" ]; then
     mkdir -p .do
@@ -63,8 +63,15 @@ demo_run() {
   fi
 }
 
-as_owner() {
-  if [ "$owner" = "$(id -un)" ]; then "$@"; else runuser -u "$owner" -- "$@"; fi
+as_owner() (
+  become_owner "$@"
+)
+
+# Replaces this shell by the command. The owner may not be able to enter the clone, hence the cd.
+become_owner() {
+  cd /
+  [ "$owner" = "$(id -un)" ] || set -- setpriv --reuid="$owner" --regid="$(id -g "$owner")" --init-groups "$@"
+  exec "$@"
 }
 
 free_port() {
@@ -99,7 +106,7 @@ demo_start_pgring() {
   demo_config | as_owner tee "$folder/pgring.toml" >/dev/null
   printf '"demo" "%s"\n' "$password" | as_owner tee "$folder/userlist.txt" >/dev/null
   as_owner chmod 600 "$folder/userlist.txt"
-  as_owner setsid "$folder/pgring" run "$folder/pgring.toml" >"$folder/log/pgring" 2>&1 </dev/null &
+  become_owner setsid "$folder/pgring" run "$folder/pgring.toml" >"$folder/log/pgring" 2>&1 </dev/null &
   pooler_child=$!
   local tries=0
   until (: <"/dev/tcp/127.0.0.1/$pooler_port") 2>/dev/null; do
@@ -173,7 +180,7 @@ demo_summary() {
     "$(grep -cE '^[0-9]+$' "$folder/log/connections")"
   tell "SHOW POOLS, from pgring's console"
   through_pgring psql -X -P pager=off -d pgring -c 'SHOW POOLS' || demo_stuck "$folder/log/pgring"
-  tell "To connect through pgring"
+  if [ -n "$1" ]; then tell "To connect through pgring"; else tell "To connect through pgring while it runs (./do demo --keep)"; fi
   printf '  PGPASSWORD=%s psql -h 127.0.0.1 -p %d -U demo demo\n' "$password" "$pooler_port"
   printf '  PGPASSWORD=%s psql -h 127.0.0.1 -p %d -U demo pgring   # the console: SHOW HELP\n' "$password" "$pooler_port"
 }

@@ -3,6 +3,7 @@
 # ./do lint: what a machine can say about the source without running it. Uses test.sh's counting.
 
 run_lint() {
+  logs=.do/logs/lint  # those of ./do test and ci-long stay
   rm -rf "$logs"
   mkdir -p "$logs"
   setup build test lint
@@ -10,7 +11,7 @@ run_lint() {
   mapfile -t headers < <(git ls-files '*.h')
   mapfile -t scripts < <(git ls-files 'do' '.ci/*' '*.sh' 'subprojects/packagefiles/*/build-*')
   step "clang-format" clang-format-19 --dry-run -Werror "${sources[@]}" "${headers[@]}"
-  step "clang warnings (build/lint)" build lint
+  step "clang warnings (build/asan)" build asan
   step "clang-tidy" tidy_sources
   step "codespell" lint_spelling
   step "shellcheck" shellcheck --external-sources "${scripts[@]}"
@@ -24,7 +25,7 @@ tidy_sources() {
   mapfile -t built < <(/usr/bin/python3 - <<'PYTHON'
 import json
 import os
-with open("build/lint/compile_commands.json", encoding="utf-8") as file:
+with open("build/asan/compile_commands.json", encoding="utf-8") as file:
     commands = json.load(file)
 paths = {os.path.relpath(os.path.join(c["directory"], c["file"])) for c in commands}
 print("\n".join(sorted(p for p in paths if p.endswith(".cc") and not p.startswith("subprojects/")
@@ -32,7 +33,7 @@ print("\n".join(sorted(p for p in paths if p.endswith(".cc") and not p.startswit
 PYTHON
   )
   [ ${#built[@]} -gt 0 ] || return 1
-  printf '%s\0' "${built[@]}" | xargs -0 -n 1 -P "${JOBS:-$(nproc)}" clang-tidy-19 --quiet -p build/lint
+  printf '%s\0' "${built[@]}" | xargs -0 -n 1 -P "${JOBS:-$(nproc)}" clang-tidy-19 --quiet -p build/asan
 }
 
 # "fo" is a test vector of RFC 4648.

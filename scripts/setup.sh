@@ -4,10 +4,11 @@
 # that is installed, except where a missing package demands it.
 
 # shellcheck disable=SC2034  # packages_of names these lists indirectly
-# "a|b": any of them will do, the first one is installed.
-packages_build=(g++ meson ninja-build 'pkg-config|pkgconf' libssl-dev libtomlplusplus-dev libmimalloc-dev
-  doctest-dev libfmt-dev libcli11-dev postgresql ca-certificates)
-packages_test=(python3 python3-pytest python3-psycopg python3-psycopg2 python3-asyncpg
+# "a|b": any of them will do, the first one is installed. make is what g++ links with on several cores.
+packages_build=(g++ make meson ninja-build 'pkg-config|pkgconf' libssl-dev libtomlplusplus-dev libmimalloc-dev
+  doctest-dev libfmt-dev libcli11-dev ca-certificates
+  'postgresql|postgresql-15|postgresql-16|postgresql-17|postgresql-18')
+packages_test=(python3 python3-pytest python3-pytest-xdist python3-psycopg python3-psycopg2 python3-asyncpg
   libpostgresql-jdbc-java 'default-jdk-headless|openjdk-17-jdk-headless|openjdk-21-jdk-headless'
   valgrind clang-19 libclang-rt-19-dev binutils git)
 packages_lint=(clang-19 clang-format-19 clang-tidy-19 codespell shellcheck git)
@@ -68,7 +69,7 @@ setup() {
   local missing
   mapfile -t missing < <(missing_packages "$@")
   if [ ${#missing[@]} -gt 0 ]; then
-    say "installing: ${missing[*]}"
+    say "installing, which takes a minute or two (the log is .do/setup.log): ${missing[*]}"
     install_packages "${missing[@]}"
   fi
   [ "$(debian_codename)" != bookworm ] || fetch_liburing
@@ -78,28 +79,42 @@ install_packages() {
   mkdir -p .do
   local log=.do/setup.log apt=(env DEBIAN_FRONTEND=noninteractive apt-get -q -y)
   as_root "${apt[@]}" update >"$log" 2>&1 || say "apt-get update failed (see $log); trying with the lists that are here"
-  case " $* " in *" pgbouncer "*) without_services=yes ;; *) without_services=no ;; esac
-  install_quietly "${apt[@]}" install --no-install-recommends --no-upgrade "$@" >>"$log" 2>&1 || {
+  install_dormant "${apt[@]}" install --no-install-recommends --no-upgrade "$@" >>"$log" 2>&1 || {
     tail -n 20 "$log" >&2
     die "apt-get could not install: $*"
   }
 }
 
-# PgBouncer is wanted for its binary: its service is not to start. Debian asks policy-rc.d for that; one
-# that is there already is the machine's owner's and stays.
-install_quietly() {
-  local policy=/usr/sbin/policy-rc.d code=0
-  if [ "$without_services" = no ] || [ -e $policy ]; then
-    as_root "$@"
-    return
-  fi
-  printf '#!/bin/sh\nexit 101\n' | as_root tee $policy
-  as_root chmod 755 $policy
-  trap 'as_root rm -f /usr/sbin/policy-rc.d' EXIT
+# PostgreSQL and PgBouncer are wanted for their binaries: no service of theirs is to start and no cluster
+# to be made. Debian asks these two files for that while it installs; one that is there already is the
+# machine's owner's and stays.
+install_dormant() {
+  local code=0
+  dormant_files=()
+  trap 'remove_dormant_files' EXIT
+  case " $* " in *" pgbouncer "*) dormant_file /usr/sbin/policy-rc.d 755 $'#!/bin/sh\nexit 101' ;; esac
+  case " $* " in *" postgresql "*)
+    dormant_file /etc/postgresql-common/createcluster.d/pgring-setup.conf 644 'create_main_cluster = false'
+    ;;
+  esac
   as_root "$@" || code=$?
-  as_root rm -f $policy
+  remove_dormant_files
   trap - EXIT
   return $code
+}
+
+dormant_file() {
+  [ ! -e "$1" ] || return 0
+  dormant_files+=("$1")
+  as_root mkdir -p "$(dirname "$1")"
+  printf '%s\n' "$3" | as_root tee "$1"
+  as_root chmod "$2" "$1"
+}
+
+remove_dormant_files() {
+  [ ${#dormant_files[@]} -eq 0 ] || as_root rm -f "${dormant_files[@]}"
+  dormant_files=()
+  as_root rmdir --ignore-fail-on-non-empty /etc/postgresql-common/createcluster.d 2>/dev/null || true
 }
 
 # The wrap's source tarball, from the next Debian's source package. apt gets lists and a cache of its

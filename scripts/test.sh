@@ -81,7 +81,8 @@ program() {
   printf '%s' "${path:-build/$1/tests/$2}"
 }
 
-# python_tests NAME KIND FOLDER [ARGS...]: pytest with the binary of that build.
+# python_tests NAME KIND FOLDER [ARGS...]: pytest with the binary of that build. python_workers=N runs N
+# tests at once; each worker has a PostgreSQL and ports of its own.
 python_tests() {
   local name=$1 kind=$2 folder=$3 log start=$SECONDS code=0 report numbers
   shift 3
@@ -92,7 +93,9 @@ python_tests() {
   PGRING=$PWD/build/$kind/src/pgring PGRING_BUILD=$kind PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \
     PGRING_TEST_DEADLINE=$([ "$kind" = release ] && echo 30 || echo 90) \
     timeout --kill-after=30 "${python_limit_s:-1500}" "${tsan[@]}" /usr/bin/python3 -m pytest -p no:cacheprovider -q -rs \
-    --durations=15 --junitxml="$report" "$folder" "$@" >"$log" 2>&1 </dev/null || code=$?
+    --numprocesses="${python_workers:-0}" --durations=15 --basetemp=.do/tmp --junitxml="$report" "$folder" "$@" \
+    >"$log" 2>&1 </dev/null || code=$?
+  rm -rf .do/tmp
   numbers=$(junit_numbers "$report") || numbers="0 1 0"
   read -r good bad skipped <<<"$numbers"
   if [ "$bad" -eq 0 ] && { [ "$code" -ne 0 ] || [ "$good" -eq 0 ]; }; then
@@ -132,19 +135,45 @@ tsan_prefix() {
   [ "$(cat /proc/sys/vm/mmap_rnd_bits 2>/dev/null || echo 28)" -le 28 ] || printf 'setarch\n--addr-no-randomize\n'
 }
 
+# As many targets at once as there are cores.
 fuzz_targets() {
-  local seconds=$1 target found=0 name folders
-  while IFS= read -r target; do
-    found=1
-    name=$(basename "$target")
-    folders=(".do/corpus/$name" "tests/fuzz/corpus/${name%_fuzz}")  # what it finds; what is kept
-    mkdir -p "${folders[0]}"
-    [ -d "${folders[1]}" ] || unset 'folders[1]'
-    step "fuzz $name, $seconds s" timeout --kill-after=10 $((seconds + 60)) "$target" -max_total_time="$seconds" \
-      -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix=".do/corpus/" \
-      "${folders[@]}"
-  done < <(find build/fuzz/tests -name '*_fuzz' -type f -perm -u+x 2>/dev/null | sort)
-  [ $found -eq 1 ] || step "fuzz targets" false
+  local seconds=$1 at_once=${JOBS:-$(nproc)} targets batch children i target
+  mapfile -t targets < <(find build/asan/tests -name '*_fuzz' -type f -perm -u+x 2>/dev/null | sort)
+  [ ${#targets[@]} -gt 0 ] || step "fuzz targets" false
+  for ((i = 0; i < ${#targets[@]}; i += at_once)); do
+    batch=("${targets[@]:i:at_once}")
+    children=()
+    for target in "${batch[@]}"; do
+      fuzz_target "$seconds" "$target" &
+      children+=($!)
+    done
+    for target in "${batch[@]}"; do
+      step "fuzz $(basename "$target"), $seconds s" fuzz_outcome "${children[0]}" "$(fuzz_log "$target")"
+      children=("${children[@]:1}")
+    done
+  done
+}
+
+fuzz_log() {
+  mkdir -p .do/corpus
+  printf '.do/corpus/%s.log' "$(basename "$1")"
+}
+
+fuzz_target() {
+  local seconds=$1 target=$2 name folders
+  name=$(basename "$target")
+  folders=(".do/corpus/$name" "tests/fuzz/corpus/${name%_fuzz}")  # what it finds; what is kept
+  mkdir -p "${folders[0]}"
+  [ -d "${folders[1]}" ] || unset 'folders[1]'
+  timeout --kill-after=10 $((seconds + 60)) "$target" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 \
+    -print_final_stats=1 -artifact_prefix=".do/corpus/" "${folders[@]}" >"$(fuzz_log "$target")" 2>&1
+}
+
+fuzz_outcome() {
+  local code=0
+  wait "$1" || code=$?
+  cat "$2"
+  return $code
 }
 
 run_tests() {
@@ -152,6 +181,7 @@ run_tests() {
   mkdir -p "$logs"
   sanitizer_options
   mapfile -t tsan < <(tsan_prefix)
+  setup build test
   case ${1:-} in
     '') all_tests ;;
     quick)
@@ -182,12 +212,11 @@ filtered_tests() {
 }
 
 all_tests() {
-  setup build test
   test_build release && {
     doctest "unit tests" 300 "$(program release unit_tests)"
     doctest "simulation" 600 "$(program release simulation_tests)"
     doctest "ring on this kernel" 300 "$(program release ring_tests)"
-    python_tests "integration tests" release tests/integration
+    python_workers=3 python_tests "integration tests" release tests/integration
     python_tests "driver tests" release tests/drivers
     python_tests "style and packaging" release tests/tidy
     doctest "unit tests under valgrind" 900 valgrind --quiet --error-exitcode=99 --leak-check=full \
@@ -198,15 +227,17 @@ all_tests() {
     doctest "unit tests (ASan, UBSan)" 600 "$(program asan unit_tests)"
     doctest "simulation (ASan, UBSan)" 900 "$(program asan simulation_tests)"
     doctest "ring on this kernel (ASan, UBSan)" 600 "$(program asan ring_tests)"
-    python_tests "integration tests (ASan, UBSan)" asan tests/integration
+    python_workers=3 python_tests "integration tests (ASan, UBSan)" asan tests/integration
     python_tests "driver tests (ASan, UBSan)" asan tests/drivers
+    fuzz_targets 10
   }
   test_build tsan && {
     doctest "ring and mailbox (TSan)" 600 "${tsan[@]}" "$(program tsan unit_tests)" \
       --source-file='*unit/ring*,*mailbox*,*shard*'
     doctest "ring on this kernel (TSan)" 600 "${tsan[@]}" "$(program tsan ring_tests)"
+    PGRING_TEST_SHARDS=4 python_tests "shards (TSan)" tsan tests/integration/test_console.py tests/integration/test_cancel.py \
+      tests/integration/test_signals.py
   }
-  test_build fuzz && fuzz_targets 10
   return 0
 }
 
@@ -230,8 +261,10 @@ run_long_tests() {
       SIM_SEED=$RANDOM$RANDOM doctest "simulation, seeds of round $seed" 900 "$(program release simulation_tests)"
     done
   }
-  test_build asan && doctest "simulation (ASan, UBSan)" 3600 "$(program asan simulation_tests)"
-  test_build fuzz && fuzz_targets 60
+  test_build asan && {
+    doctest "simulation (ASan, UBSan)" 3600 "$(program asan simulation_tests)"
+    fuzz_targets 60
+  }
   LINT_TESTS=1 step "lint, the tests' sources too" ./do lint
   finish
 }

@@ -177,7 +177,6 @@ ScramParsed<ScramServerFirst> parse_scram_server_first(std::string_view text) {
   if (!iterations) return failed<Message>(malformed("Bad iteration count."));
   Message message;
   const char* end = iterations->data() + iterations->size();
-  // NOLINTNEXTLINE(bugprone-suspicious-stringview-data-usage): `end` is the size
   const auto [at, error] = std::from_chars(iterations->data(), end, message.iterations);
   if (error == std::errc::invalid_argument || at != end) {
     return failed<Message>(malformed("Bad iteration count."));

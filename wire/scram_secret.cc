@@ -109,7 +109,6 @@ std::optional<ScramSecret> parse_scram_secret(std::string_view text) {
 
   ScramSecret secret;
   const char* end = iterations->data() + iterations->size();
-  // NOLINTNEXTLINE(bugprone-suspicious-stringview-data-usage): `end` is the size
   const auto [at, error] = std::from_chars(iterations->data(), end, secret.iterations);
   if (error != std::errc{} || at != end) return std::nullopt;
   if (secret.iterations < 1 || secret.iterations > scram_iterations_max) return std::nullopt;

@@ -11,6 +11,7 @@ PoolBoard::Totals PoolBoard::totals() const {
     sum.idle += part.idle();
     sum.inbound += part.inbound();
     sum.idle_since = std::min(sum.idle_since, part.idle_since());
+    sum.busy_since = std::min(sum.busy_since, part.busy_since());
     if (part.closed()) continue;
     sum.open = true;
     sum.waiting += part.waiting();

@@ -38,6 +38,10 @@ class alignas(64) PartBoard {
       asked_[i].store(i < since.size() ? count_of(since[i]) : nobody, std::memory_order_relaxed);
     }
   }
+  // Since when the link that lasts longest does; as of a second ago.
+  void show_busy(std::optional<ring::Instant> since) {
+    busy_since_.store(count_of(since), std::memory_order_relaxed);
+  }
   void show_waiting(std::uint32_t count, std::optional<ring::Instant> oldest) {
     show_waiting(count, oldest ? std::span{&*oldest, 1} : std::span<const ring::Instant>{});
   }
@@ -58,6 +62,10 @@ class alignas(64) PartBoard {
   // Since when the connection unused for longest is idle; `nobody` when none is.
   [[nodiscard]] std::int64_t idle_since() const {
     return idle_since_.load(std::memory_order_relaxed);
+  }
+  // `nobody` when no connection is in use.
+  [[nodiscard]] std::int64_t busy_since() const {
+    return busy_since_.load(std::memory_order_relaxed);
   }
 
   // Connections on their way to this part. Promised by any shard, kept or broken by one.
@@ -82,6 +90,7 @@ class alignas(64) PartBoard {
   std::atomic<std::uint32_t> waiting_{0};
   std::atomic<std::int64_t> idle_since_{nobody};
   std::array<std::atomic<std::int64_t>, shown> asked_{nobody, nobody, nobody, nobody};
+  std::atomic<std::int64_t> busy_since_{nobody};
   std::atomic<bool> closed_{true};  // until the part is made
   alignas(64) std::atomic<std::uint32_t> inbound_{0};
 };
@@ -107,6 +116,7 @@ class PoolBoard {
   struct Totals {
     std::uint32_t idle = 0, waiting = 0, inbound = 0;
     std::int64_t oldest = PartBoard::nobody, idle_since = PartBoard::nobody;
+    std::int64_t busy_since = PartBoard::nobody;
     bool open = false;  // some part is not closed
     // Waiters no connection is idle or moving for.
     [[nodiscard]] std::uint32_t short_of() const {
@@ -120,6 +130,7 @@ class PoolBoard {
   [[nodiscard]] std::uint32_t inbound() const { return totals().inbound; }
   [[nodiscard]] std::int64_t oldest() const { return totals().oldest; }
   [[nodiscard]] std::int64_t idle_since() const { return totals().idle_since; }
+  [[nodiscard]] std::int64_t busy_since() const { return totals().busy_since; }
 
   // The part whose waiter asked first of those no connection is on its way for, if it is by more than `slack`
   // before `own_oldest` (the oldest waiter of `part`, which has a connection to give). The promise is made when

@@ -184,11 +184,14 @@ ring::Duration Budget::jittered(ring::Duration time) {
 
 void Budget::failed(PoolId id, Failure failure, ring::Duration retry, ring::Instant now) {
   Pool& pool = *pools_[id];
-  ring::Duration wait = times_.backoff_min;
-  for (Count n = 0; n < pool.failures && wait < times_.backoff_max; ++n) wait *= 2;
-  wait = std::min(wait, times_.backoff_max);
-  ++pool.failures;
-  pool.retry_at = now + jittered(failure == Failure::other ? retry : wait);
+  // Those that were opened together fail together: one failure, not as many as there were.
+  if (now >= pool.retry_at) {
+    ring::Duration wait = times_.backoff_min;
+    for (Count n = 0; n < pool.failures && wait < times_.backoff_max; ++n) wait *= 2;
+    wait = std::min(wait, times_.backoff_max);
+    ++pool.failures;
+    pool.retry_at = now + jittered(failure == Failure::other ? retry : wait);
+  }
   LimitNode* node = nullptr;
   switch (failure) {
     case Failure::instance_full:

@@ -268,6 +268,9 @@ struct Budget::Pool {
 
   [[nodiscard]] Count used() const { return count[0] + count[1] + count[2] + count[3]; }
   [[nodiscard]] Count of(PermitState state) const { return count[static_cast<std::size_t>(state)]; }
+  // What counts against pool_size, which is ours: a lost connection is none of the pool's any more, only
+  // PostgreSQL may still know it.
+  [[nodiscard]] Count sized() const { return used() - of(PermitState::lost); }
   // Whether node `index` limits it: PostgreSQL's limit of a database does not limit superusers.
   [[nodiscard]] bool is_bound(std::size_t index) const { return index != 2 || !superuser; }
   // Connections it has or will have: what fairness compares.

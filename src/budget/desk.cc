@@ -19,12 +19,6 @@ Permit& Permit::operator=(Permit&& from) noexcept {
   return *this;
 }
 
-void Permit::backend_is(std::uint32_t pid) {
-  if (desk_ == nullptr || pid == 0 || pid_ != 0) return;
-  pid_ = pid;
-  desk_->pids_.added(pool_, pid, desk_->read([](const auto&, auto now) { return now; }));
-}
-
 void Permit::opened() {
   if (desk_ == nullptr || state_ != PermitState::opening) return;
   desk_->opened(*this);
@@ -55,15 +49,16 @@ template <class Function>
 auto BudgetDesk::change(ring::Instant now, Function function) {
   BudgetActions actions;
   std::unique_lock lock{mutex_};
+  const bool stopped = stopped_;
   last_now_ = std::max(last_now_, now);
   if constexpr (std::is_void_v<decltype(function(last_now_, actions))>) {
     function(last_now_, actions);
     lock.unlock();
-    deliver(actions);
+    if (!stopped) deliver(actions);
   } else {
     auto answer = function(last_now_, actions);
     lock.unlock();
-    deliver(actions);
+    if (!stopped) deliver(actions);
     return answer;
   }
 }
@@ -81,9 +76,11 @@ void BudgetDesk::deliver(const BudgetActions& actions) {
   }
 }
 
-void BudgetDesk::start(Deliver deliver, Pids pids) {
-  deliver_ = std::move(deliver);
-  pids_ = std::move(pids);
+void BudgetDesk::start(Deliver deliver) { deliver_ = std::move(deliver); }
+
+void BudgetDesk::stop() {
+  const std::scoped_lock lock{mutex_};
+  stopped_ = true;
 }
 
 void BudgetDesk::set_server(const std::string& name, const ServerTerms& terms, ring::Instant now) {
@@ -161,18 +158,13 @@ void BudgetDesk::closing(const Permit& permit) {
 }
 
 void BudgetDesk::returned(const Permit& permit) {
-  ring::Instant now;
   change({}, [&](auto at, auto& actions) {
-    now = at;
     budget_.returned(permit.pool_, permit.state_, at, actions);
   });
-  if (permit.pid_ != 0) pids_.removed(permit.pool_, permit.pid_, now);
 }
 
 void BudgetDesk::lost(const Permit& permit) {
-  change({}, [&](auto at, auto&) {
-    budget_.lost(permit.pool_, permit.state_, permit.pid_, at);
-  });
+  change({}, [&](auto at, auto&) { budget_.lost(permit.pool_, permit.state_, permit.pid_, at); });
 }
 
 }  // namespace pgring

@@ -24,17 +24,14 @@ class BudgetDesk {
     std::function<void(PoolId, std::uint32_t part, Permit)> open;
     std::function<void(PoolId, std::uint32_t part)> shed;
   };
-  // A backend's pid has become ours, or is not any more.
-  struct Pids {
-    std::function<void(PoolId, std::uint32_t pid, ring::Instant)> added, removed;
-  };
-
   explicit BudgetDesk(std::uint64_t seed) : budget_{seed} {}
   BudgetDesk(const BudgetDesk&) = delete;
   BudgetDesk& operator=(const BudgetDesk&) = delete;
 
   // Before the first other call.
-  void start(Deliver deliver, Pids pids);
+  void start(Deliver deliver);
+  // Nothing is delivered any more: the shards are about to go.
+  void stop();
 
   void set_server(const std::string& name, const ServerTerms& terms, ring::Instant now);
   [[nodiscard]] PoolId add_pool(const PoolTerms& terms, PoolBoard& board);
@@ -78,7 +75,7 @@ class BudgetDesk {
   std::mutex mutex_;
   Budget budget_;
   Deliver deliver_;
-  Pids pids_;
+  bool stopped_ = false;
   ring::Instant last_now_{};  // the latest any caller said
 };
 

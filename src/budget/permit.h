@@ -31,7 +31,7 @@ class Permit {
   [[nodiscard]] bool valid() const { return desk_ != nullptr; }
 
   // The backend has said who it is.
-  void backend_is(std::uint32_t pid);
+  void backend_is(std::uint32_t pid) { pid_ = pid; }
   // The login is over.
   void opened();
   // The connection is being ended; again: no effect.

@@ -32,6 +32,20 @@ std::uint32_t effective_pool_size(const Config& config, const DatabaseConfig& da
   return has_own ? *entry->second.pool_size : database.pool_size;
 }
 
+std::uint32_t effective_reserve(const Config& config, const DatabaseConfig& database,
+                                std::string_view role) {
+  if (database.reserve_pool_timeout == duration_off) return 0;
+  const auto entry = config.roles.find(role);
+  const bool has_own = entry != config.roles.end() && entry->second.reserve_pool_size.has_value();
+  return has_own ? *entry->second.reserve_pool_size : database.reserve_pool_size;
+}
+
+std::uint32_t effective_weight(const Config& config, const DatabaseConfig& database,
+                               std::string_view role) {
+  const auto entry = config.roles.find(role);
+  return database.weight * (entry == config.roles.end() ? 1 : entry->second.weight);
+}
+
 std::string unix_socket_path(std::string_view dir, std::uint32_t port) {
   return fmt::format("{}/.s.PGSQL.{}", dir, port);
 }

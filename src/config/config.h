@@ -61,6 +61,8 @@ struct RingConfig {
 struct ServerConfig {
   std::string host = "/run/postgresql";  // '/…': a directory with a Unix socket
   std::uint32_t port = 5432;
+  std::optional<std::uint32_t> max_connections;  // of pgring's own; nullopt: "auto", as learned
+  std::uint32_t keep_free = 3;                   // ordinary slots left to others
 };
 
 struct DatabaseConfig {
@@ -71,6 +73,10 @@ struct DatabaseConfig {
   PoolMode pool_mode = PoolMode::transaction;
   std::uint32_t pool_size = 20;  // per role
   std::uint32_t min_pool_size = 0;
+  std::uint32_t reserve_pool_size = 0;  // see effective_reserve()
+  Duration reserve_pool_timeout = std::chrono::seconds(5);
+  Limit max_connections;     // server connections, over all roles; of "*": of each name
+  std::uint32_t weight = 1;  // see effective_weight()
   Limit max_clients;
   std::string connect_query;
   std::string reset_query = "DISCARD ALL";
@@ -81,6 +87,9 @@ struct RoleConfig {
   Secret password;  // also in Config::users, classified
   std::optional<PoolMode> pool_mode;
   std::optional<std::uint32_t> pool_size;
+  std::optional<std::uint32_t> reserve_pool_size;
+  Limit max_connections;  // server connections, over all databases of a server
+  std::uint32_t weight = 1;
   Limit max_clients;
 };
 
@@ -150,6 +159,14 @@ struct Config {
 [[nodiscard]] std::uint32_t effective_pool_size(const Config& config,
                                                 const DatabaseConfig& database,
                                                 std::string_view role);
+// Connections beyond the pool's size, for when a client has waited for reserve_pool_timeout.
+// None where that is off, as in PgBouncer.
+[[nodiscard]] std::uint32_t effective_reserve(const Config& config, const DatabaseConfig& database,
+                                              std::string_view role);
+
+// What a pool's share is in proportion to: the database's weight times the role's.
+[[nodiscard]] std::uint32_t effective_weight(const Config& config, const DatabaseConfig& database,
+                                             std::string_view role);
 
 // Where PostgreSQL or pgring puts its socket: DIR/.s.PGSQL.PORT
 [[nodiscard]] std::string unix_socket_path(std::string_view dir, std::uint32_t port);

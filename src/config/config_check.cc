@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "src/base/near_match.h"
+#include "src/config/budget_check.h"
 #include "src/config/toml_document.h"
 
 namespace pgring {
@@ -138,12 +139,6 @@ void check_database(const Config& config, ConfigSource& source, const std::strin
                  near.empty() ? "add the section, or name one that exists"
                               : fmt::format("did you mean \"{}\"?", near));
   }
-  if (database.min_pool_size > database.pool_size) {
-    source.error(
-        key + ".min_pool_size",
-        fmt::format("{} is more than pool_size ({})", database.min_pool_size, database.pool_size),
-        "lower min_pool_size or raise pool_size");
-  }
   if (database.wildcard && !database.dbname.empty() && !database.user.empty()) {
     source.error(key + ".dbname",
                  "any database name and any role would end in one database as one role",
@@ -196,6 +191,7 @@ void check_config(const Config& config, ConfigSource& source) {
   check_servers(config, source);
   check_databases(config, source);
   check_roles(config, source);
+  check_budget(config, source);
   if (config.auth.file.empty() && config.auth.method != AuthMethod::trust) {
     source.error("auth.file", "the path is empty", "name the userlist");
   }

@@ -9,6 +9,11 @@ constexpr ValueRule port_range{1, 65'535};
 constexpr ValueRule or_off{0, 0, "off"};
 constexpr ValueRule limit_range{1, 10'000'000, "unlimited"};
 constexpr ValueRule pool_range{1, 100'000};
+constexpr ValueRule pool_part_range{0, 100'000};
+constexpr std::int64_t backends_max = 262'143;  // the most that PostgreSQL's max_connections may be
+constexpr ValueRule connections_range{1, backends_max, "unlimited"};
+constexpr ValueRule weight_range{
+    1, 1000, {}, "weights are relative: a pool of weight 2 gets twice as much as one of weight 1"};
 
 constexpr std::array<Key<ListenConfig>, 6> listen_keys{{
     {"address",
@@ -86,7 +91,7 @@ constexpr std::array<Key<RingConfig>, 3> ring_keys{{
      "`pkt_buf` (4096); here larger, because results are larger than queries"},
 }};
 
-constexpr std::array<Key<ServerConfig>, 2> server_keys{{
+constexpr std::array<Key<ServerConfig>, 4> server_keys{{
     {"host",
      &ServerConfig::host,
      Reload::yes,
@@ -96,9 +101,23 @@ constexpr std::array<Key<ServerConfig>, 2> server_keys{{
      "`host=` of a database"},
     {"port", &ServerConfig::port, Reload::yes, port_range, "integer",
      "Port of PostgreSQL, also in its Unix socket's name.", "`port=` of a database"},
+    {"max_connections",
+     &ServerConfig::max_connections,
+     Reload::yes,
+     {1, backends_max, "auto", "write \"auto\" for as many as PostgreSQL has room for"},
+     "integer or `\"auto\"`",
+     "Most server connections of pgring in all; `\"auto\"` is as many as PostgreSQL has room for.",
+     ""},
+    {"keep_free",
+     &ServerConfig::keep_free,
+     Reload::yes,
+     {0, backends_max},
+     "integer",
+     "Ordinary connection slots of PostgreSQL that are left to others.",
+     ""},
 }};
 
-constexpr std::array<Key<DatabaseConfig>, 10> database_keys{{
+constexpr std::array<Key<DatabaseConfig>, 14> database_keys{{
     {"server",
      &DatabaseConfig::server,
      Reload::yes,
@@ -140,13 +159,22 @@ constexpr std::array<Key<DatabaseConfig>, 10> database_keys{{
     {"pool_size", &DatabaseConfig::pool_size, Reload::yes, pool_range, "integer",
      "Most server connections of each (database, role) pool.",
      "`pool_size`, `default_pool_size`; here not 0: a pool without a bound can use up PostgreSQL"},
-    {"min_pool_size",
-     &DatabaseConfig::min_pool_size,
-     Reload::yes,
-     {0, 100'000},
+    {"min_pool_size", &DatabaseConfig::min_pool_size, Reload::yes, pool_part_range, "integer",
+     "Server connections a pool keeps open once a client has used it.", "`min_pool_size`"},
+    {"reserve_pool_size", &DatabaseConfig::reserve_pool_size, Reload::yes, pool_part_range,
      "integer",
-     "Server connections a pool keeps open once a client has used it.",
-     "`min_pool_size`"},
+     "Server connections a pool may have beyond `pool_size` while a client has waited for "
+     "`reserve_pool_timeout`.",
+     "`reserve_pool_size`, `reserve_pool`"},
+    {"reserve_pool_timeout", &DatabaseConfig::reserve_pool_timeout, Reload::yes, or_off, "duration",
+     "Wait of a client that opens the reserve to its pool; `\"off\"` is never.",
+     "`reserve_pool_timeout`, one for all databases"},
+    {"max_connections", &DatabaseConfig::max_connections, Reload::yes, connections_range,
+     "integer or `\"unlimited\"`",
+     "Most server connections of this database at a time, over all its pools.",
+     "`max_db_connections` (0, which is unlimited)"},
+    {"weight", &DatabaseConfig::weight, Reload::yes, weight_range, "integer",
+     "Share of each of its pools where server connections are short, relative to other pools.", ""},
     {"max_clients", &DatabaseConfig::max_clients, Reload::yes, limit_range,
      "integer or `\"unlimited\"`", "Most clients of this database at a time.",
      "`max_db_client_connections` (0, which is unlimited)"},
@@ -167,7 +195,7 @@ constexpr std::array<Key<DatabaseConfig>, 10> database_keys{{
      "`server_reset_query`"},
 }};
 
-constexpr std::array<Key<RoleConfig>, 4> role_keys{{
+constexpr std::array<Key<RoleConfig>, 7> role_keys{{
     {"password",
      &RoleConfig::password,
      Reload::yes,
@@ -187,6 +215,14 @@ constexpr std::array<Key<RoleConfig>, 4> role_keys{{
     {"pool_size", &RoleConfig::pool_size, Reload::yes, pool_range, "integer",
      "Most server connections of each of this role's pools.", "`pool_size=` of a user",
      "the database's"},
+    {"reserve_pool_size", &RoleConfig::reserve_pool_size, Reload::yes, pool_part_range, "integer",
+     "Reserve of each of this role's pools.", "`reserve_pool_size=` of a user", "the database's"},
+    {"max_connections", &RoleConfig::max_connections, Reload::yes, connections_range,
+     "integer or `\"unlimited\"`",
+     "Most server connections as this role at a time, over all databases of a server.",
+     "`max_user_connections` (0, which is unlimited)"},
+    {"weight", &RoleConfig::weight, Reload::yes, weight_range, "integer",
+     "Multiplies the `weight` of the database for this role's pools.", ""},
     {"max_clients", &RoleConfig::max_clients, Reload::yes, limit_range,
      "integer or `\"unlimited\"`", "Most clients of this role at a time.",
      "`max_user_client_connections` (0, which is unlimited)"},

@@ -31,15 +31,20 @@ bool is_pgbouncer_name(const ConfigKey& key, std::string_view word) {
 
 std::string key_hint(std::string_view section, std::string_view word) {
   std::vector<std::string_view> own;
-  std::string elsewhere;
+  std::vector<std::string> elsewhere;
   for (const ConfigKey& key : config_keys()) {
     if (key.section == section) {
       own.push_back(key.name);
-    } else if (key.name == word && elsewhere.empty()) {
-      elsewhere = fmt::format("\"{}\" belongs in {}", word, header_of(key.section, key.is_named));
+    } else if (key.name == word) {
+      elsewhere.push_back(header_of(key.section, key.is_named));
     }
   }
-  if (!elsewhere.empty()) return elsewhere;
+  if (!elsewhere.empty()) {
+    std::string last = std::move(elsewhere.back());
+    elsewhere.pop_back();
+    const std::string others = elsewhere.empty() ? "" : join(elsewhere, ", ") + " or ";
+    return fmt::format("\"{}\" belongs in {}{}", word, others, last);
+  }
   for (const ConfigKey& key : config_keys()) {
     if (is_pgbouncer_name(key, word)) {
       return fmt::format("PgBouncer's {} is \"{}\" in {} here", word, key.name,

@@ -17,17 +17,24 @@
 #define TOML_HEADER_ONLY 1
 #define TOML_EXCEPTIONS 0
 #define TOML_ENABLE_FORMATTERS 0
-// Two defects of toml++ 3.3 that an operator's file can reach (config_nasty_test.cc holds both):
-// it asserts that a table header's name begins with an ASCII key character, before the code that
-// reports the error ("[é]" aborts); and for a character such as "é" outside of texts its test for
-// blanks runs into __builtin_unreachable, where "false" is meant. So: no assertions, that test with
-// its macro set right, and an abort for every other "unreachable".
+// Two defects of toml++ 3.3 and 3.4 that an operator's file can reach (config_nasty_test.cc holds
+// both): it asserts that a table header's name begins with an ASCII key character, before the code
+// that reports the error ("[é]" aborts); and for a character such as "é" outside of texts its test
+// for blanks runs into __builtin_unreachable, where "false" is meant. So: no assertions, that test
+// with its macro set right, and an abort for every other "unreachable". 3.4 has headers in .hpp.
 #undef NDEBUG
 #define TOML_ASSERT(condition) static_assert(true)
+#if __has_include(<toml++/impl/unicode.hpp>)
+#include <toml++/impl/forward_declarations.hpp>
+#undef TOML_UNREACHABLE
+#define TOML_UNREACHABLE return false
+#include <toml++/impl/unicode.hpp>
+#else
 #include <toml++/impl/forward_declarations.h>
 #undef TOML_UNREACHABLE
 #define TOML_UNREACHABLE return false
 #include <toml++/impl/unicode.h>
+#endif
 #undef TOML_UNREACHABLE
 #define TOML_UNREACHABLE POOLER_UNREACHABLE()
 #include <toml++/toml.h>

@@ -12,8 +12,10 @@ namespace pgring {
 namespace {
 
 constexpr std::size_t quoted_characters_max = 80;
+constexpr std::string_view cannot_be_off = "this one cannot be off";
 
-std::string quoted(std::string_view text) {
+// Not `quoted`: given a std::string, std::quoted would be found too, and win.
+std::string in_quotes(std::string_view text) {
   const bool is_long = text.size() > quoted_characters_max;
   std::string shown = "\"";
   for (const char c : text.substr(0, quoted_characters_max)) {
@@ -52,7 +54,7 @@ ValueResult read_word(const TomlNode& node, Enum& value) {
   }
   const std::string_view near = near_match(node.text, names);
   return ValueProblem{node.at,
-                      fmt::format("{} is not {} (expected {})", quoted(node.text),
+                      fmt::format("{} is not {} (expected {})", in_quotes(node.text),
                                   Words<Enum>::what, all_words<Enum>()),
                       near.empty() ? std::string{} : fmt::format("did you mean \"{}\"?", near)};
 }
@@ -71,14 +73,14 @@ ValueResult read_integer(const TomlNode& node, const ValueRule& rule, std::uint3
   if (node.kind == TomlKind::string) {
     std::string hint;
     if (is_number(node.text)) hint = fmt::format("write it without quotes: {}", node.text);
-    return ValueProblem{node.at,
-                        fmt::format("{} where {} is expected", quoted(node.text), range_text(rule)),
-                        std::move(hint)};
+    return ValueProblem{
+        node.at, fmt::format("{} where {} is expected", in_quotes(node.text), range_text(rule)),
+        std::move(hint)};
   }
   if (node.kind != TomlKind::integer) return wrong_kind(node, range_text(rule), {});
   if (node.integer < rule.min || node.integer > rule.max) {
-    std::string hint;
-    if (node.integer <= 0 && !rule.absent.empty()) {
+    std::string hint(rule.hint);
+    if (hint.empty() && node.integer <= 0 && !rule.absent.empty()) {
       hint = fmt::format("write \"{}\" where no limit is meant", rule.absent);
     }
     return ValueProblem{
@@ -136,14 +138,18 @@ ValueResult read_value(const TomlNode& node, const ValueRule& rule, Duration& va
     value = duration_off;
     return std::nullopt;
   }
+  if (rule.absent.empty() && node.kind == TomlKind::string && node.text == "off") {
+    return ValueProblem{node.at, "\"off\" where a duration such as \"30s\" is expected",
+                        std::string(cannot_be_off)};
+  }
   const std::string or_off = rule.absent.empty() ? "" : " or \"off\"";
   if (node.kind == TomlKind::integer || node.kind == TomlKind::floating) {
     std::string hint = "durations are text with a unit: \"1500ms\", \"30s\"";
     if (node.kind == TomlKind::integer && node.integer > 0) {
       hint = fmt::format("add the unit: \"{}s\" for seconds, \"{}ms\" for milliseconds",
                          node.integer, node.integer);
-    } else if (node.kind == TomlKind::integer && node.integer == 0 && !rule.absent.empty()) {
-      hint = "write \"off\" where no limit is meant";
+    } else if (node.kind == TomlKind::integer && node.integer == 0) {
+      hint = rule.absent.empty() ? cannot_be_off : "write \"off\" where no limit is meant";
     }
     return wrong_kind(node, "a duration such as \"30s\"" + or_off, std::move(hint));
   }
@@ -154,9 +160,9 @@ ValueResult read_value(const TomlNode& node, const ValueRule& rule, Duration& va
   if (!duration) {
     UnitProblem problem = std::move(duration).error();
     if (rule.absent.empty() && problem.hint.find("\"off\"") != std::string::npos) {
-      problem.hint = "this one cannot be off";
+      problem.hint = cannot_be_off;
     }
-    return ValueProblem{node.at, quoted(node.text) + " " + problem.message,
+    return ValueProblem{node.at, in_quotes(node.text) + " " + problem.message,
                         std::move(problem.hint)};
   }
   value = *duration;
@@ -175,14 +181,14 @@ ValueResult read_value(const TomlNode& node, const ValueRule& rule, ByteSize& va
   auto size = parse_size(node.text);
   if (!size) {
     UnitProblem problem = std::move(size).error();
-    return ValueProblem{node.at, quoted(node.text) + " " + problem.message,
+    return ValueProblem{node.at, in_quotes(node.text) + " " + problem.message,
                         std::move(problem.hint)};
   }
   const ByteSize low{static_cast<std::uint64_t>(rule.min)};
   const ByteSize high{static_cast<std::uint64_t>(rule.max)};
   if (*size < low || *size > high) {
     return ValueProblem{node.at,
-                        fmt::format("{} is out of range (expected {} to {})", quoted(node.text),
+                        fmt::format("{} is out of range (expected {} to {})", in_quotes(node.text),
                                     format_size(low), format_size(high)),
                         {}};
   }
@@ -200,7 +206,7 @@ ValueResult read_value(const TomlNode& node, const ValueRule&, FileMode& value) 
   const std::uint32_t bits =
       is_octal ? static_cast<std::uint32_t>(std::stoul(node.text, nullptr, 8)) : 0;
   if (!is_octal || bits > 0777) {
-    return ValueProblem{node.at, fmt::format("{} is not {}", quoted(node.text), expected), {}};
+    return ValueProblem{node.at, fmt::format("{} is not {}", in_quotes(node.text), expected), {}};
   }
   value.bits = bits;
   return std::nullopt;
@@ -232,7 +238,7 @@ ValueResult read_value(const TomlNode& node, const ValueRule&, Secret& value) {
 ValueResult read_value(const TomlNode& node, const ValueRule&, std::vector<std::string>& value) {
   if (node.kind != TomlKind::array) {
     std::string hint;
-    if (node.kind == TomlKind::string) hint = fmt::format("write [{}]", quoted(node.text));
+    if (node.kind == TomlKind::string) hint = fmt::format("write [{}]", in_quotes(node.text));
     return wrong_kind(node, "an array of strings", std::move(hint));
   }
   std::vector<std::string> items;
@@ -241,7 +247,7 @@ ValueResult read_value(const TomlNode& node, const ValueRule&, std::vector<std::
     if (auto problem = check_text(item)) return problem;
     if (item.text.empty()) return ValueProblem{item.at, "an empty string in the array", {}};
     if (std::find(items.begin(), items.end(), item.text) != items.end()) {
-      return ValueProblem{item.at, fmt::format("{} is listed twice", quoted(item.text)), {}};
+      return ValueProblem{item.at, fmt::format("{} is listed twice", in_quotes(item.text)), {}};
     }
     items.push_back(item.text);
   }
@@ -276,7 +282,7 @@ ValueResult read_value(const TomlNode& node, const ValueRule&, std::vector<RingF
     RingFeature feature{};
     if (auto problem = read_word(item, feature)) return problem;
     if (std::find(features.begin(), features.end(), feature) != features.end()) {
-      return ValueProblem{item.at, fmt::format("{} is listed twice", quoted(item.text)), {}};
+      return ValueProblem{item.at, fmt::format("{} is listed twice", in_quotes(item.text)), {}};
     }
     features.push_back(feature);
   }
@@ -310,6 +316,7 @@ std::string format_value(LogLevel value, const ValueRule&) { return std::string(
 std::string format_value(LogFormat value, const ValueRule&) { return std::string(name_of(value)); }
 std::string format_value(const std::vector<RingFeature>& value, const ValueRule&) {
   std::vector<std::string_view> names;
+  names.reserve(value.size());
   for (const RingFeature feature : value) names.push_back(name_of(feature));
   return join(names, ", ");
 }

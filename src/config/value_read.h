@@ -29,6 +29,7 @@ struct ValueRule {
   std::int64_t min = 0;  // integers, and sizes in bytes
   std::int64_t max = 0;
   std::string_view absent = {};  // the word for "no limit": "off", "unlimited", "auto"; "": none
+  std::string_view hint = {};    // what to write instead of an integer out of range; may be empty
 };
 
 [[nodiscard]] ValueResult read_value(const TomlNode&, const ValueRule&, bool&);

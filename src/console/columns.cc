@@ -143,6 +143,8 @@ constexpr Column shard_columns[] = {
     {"clients", ColumnType::int4},
     {"server_connections", ColumnType::int4},
     {"waiters", ColumnType::int4},
+    {"moves_in", ColumnType::int8},
+    {"moves_out", ColumnType::int8},
     {"pools", ColumnType::int4},
     {"turns", ColumnType::int8},
     {"completions", ColumnType::int8},
@@ -155,6 +157,35 @@ constexpr Column shard_columns[] = {
     {"client_buffers", ColumnType::int4},
     {"server_buffers", ColumnType::int4},
     {"capabilities"},
+};
+
+constexpr Column budget_columns[] = {
+    {"server"},
+    {"scope"},
+    {"name"},
+    {"limit", ColumnType::int4},
+    {"used", ColumnType::int4},
+    {"open", ColumnType::int4},
+    {"opening", ColumnType::int4},
+    {"closing", ColumnType::int4},
+    {"lost", ColumnType::int4},
+    {"others", ColumnType::int4},
+    {"headroom", ColumnType::int4},
+    {"waiting", ColumnType::int4},
+    {"source"},
+};
+
+constexpr Column wait_columns[] = {
+    {"shard", ColumnType::int4},
+    {"id", ColumnType::int8},
+    {"user"},
+    {"database"},
+    {"application_name"},
+    {"since"},
+    {"wait", ColumnType::int4},
+    {"wait_us", ColumnType::int4},
+    {"reason"},
+    {"detail"},
 };
 
 constexpr Column config_columns[] = {
@@ -205,7 +236,6 @@ Columns columns_of(const Command& command) {
     case Topic::pools:
       return pool_columns;
     case Topic::clients:
-      return connection_columns;
     case Topic::servers:
       return connection_columns;
     case Topic::databases:
@@ -224,6 +254,10 @@ Columns columns_of(const Command& command) {
       return lists_columns;
     case Topic::shards:
       return shard_columns;
+    case Topic::budget:
+      return budget_columns;
+    case Topic::waits:
+      return wait_columns;
     case Topic::state:
       return state_columns;
     case Topic::parameter:

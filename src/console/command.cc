@@ -14,7 +14,7 @@ namespace {
 using Tokens = std::span<const Token>;
 using ReadCommand = Result<Command, CommandError>;
 
-constexpr std::array<std::pair<std::string_view, Topic>, 14> topics{{
+constexpr std::array<std::pair<std::string_view, Topic>, 16> topics{{
     {"VERSION", Topic::version},
     {"POOLS", Topic::pools},
     {"CLIENTS", Topic::clients},
@@ -27,6 +27,8 @@ constexpr std::array<std::pair<std::string_view, Topic>, 14> topics{{
     {"TOTALS", Topic::totals},
     {"LISTS", Topic::lists},
     {"SHARDS", Topic::shards},
+    {"BUDGET", Topic::budget},
+    {"WAITS", Topic::waits},
     {"STATE", Topic::state},
     {"HELP", Topic::help},
 }};
@@ -48,6 +50,7 @@ constexpr std::array<ConsoleParameter, 11> parameters{{
 
 constexpr std::string_view help =
     "\n\tSHOW HELP|VERSION|CONFIG|DATABASES|POOLS|CLIENTS|SERVERS|SHARDS|LISTS|STATE"
+    "\n\tSHOW BUDGET|WAITS"
     "\n\tSHOW STATS|STATS_TOTALS|STATS_AVERAGES|TOTALS"
     "\n\tRELOAD"
     "\n\tPAUSE [<database>]"
@@ -141,7 +144,7 @@ ReadCommand read_show(Tokens rest) {
 
 // The value is not looked at: these parameters mean nothing here.
 ReadCommand read_set(Tokens rest) {
-  const Command command{.verb = Verb::set, .tag = "SET"};
+  Command command{.verb = Verb::set, .tag = "SET"};
   if (!rest.empty() && (rest.front().is("SESSION") || rest.front().is("LOCAL")))
     rest = rest.subspan(1);
   if (rest.empty()) return syntax_error("SET needs a parameter", {});

@@ -49,6 +49,8 @@ enum class Topic : std::uint8_t {
   totals,
   lists,
   shards,
+  budget,
+  waits,
   state,
   help,
   parameter,  // one of those drivers look at: the argument

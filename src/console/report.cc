@@ -37,6 +37,7 @@ void count_server(PoolReport& report, const Server& server) {
       return;
     case Server::Phase::closing:
       return;
+    case Server::Phase::moving:
     case Server::Phase::ready:
       break;
   }
@@ -64,6 +65,29 @@ PoolReport report_pool(Pool& pool, ring::Instant now) {
   report.period = pool.last_period().added;
   report.period_us = microseconds(pool.last_period().length);
   return report;
+}
+
+// Why the client at this place of its part's queue waits, where something is coming to the part.
+Reason coming_for(std::uint64_t place, const Pool& pool) {
+  if (place < pool.opening()) return Reason::opening;
+  return place < std::uint64_t{pool.opening()} + pool.inbound() ? Reason::moving : Reason::none;
+}
+
+void report_waits(ShardReport& report, const Pool& pool, ring::Instant now,
+                  const WallClock& clock) {
+  std::uint64_t place = 0;
+  for (const Client* client = pool.waiters().front(); client != nullptr;
+       client = Pool::WaiterList::next(*client)) {
+    report.waits.push_back({.pool = pool.budget_id(),
+                            .id = client->id(),
+                            .user = client->user(),
+                            .database = std::string{client->database()},
+                            .application_name = std::string{client->application_name()},
+                            .since = clock.at(client->requested_at()),
+                            .wait_us = microseconds(now - client->requested_at()),
+                            .coming = coming_for(place++, pool),
+                            .paused = pool.paused()});
+  }
 }
 
 std::uint64_t process_of_unix_peer(int socket) {
@@ -126,6 +150,8 @@ void report_ring(ShardReport& report, Shard& shard) {
   report.sends = counters.sends;
   report.gathers = counters.gathers;
   report.accept_errors = counters.accept_errors;
+  report.moves_in = shard.counters().moves_in;
+  report.moves_out = shard.counters().moves_out;
   report.enters = kernel.enters;
   report.overflows = kernel.overflows;
   report.client_buffers = shard.loop().group(buffer_group::client).population();
@@ -141,6 +167,7 @@ ShardReport report_of(Shard& shard, Detail detail) {
   const WallClock clock{now};
   for (const auto& [key, pool] : shard.pools()) {
     report.pools.push_back(report_pool(*pool, now));
+    if (detail == Detail::waits) report_waits(report, *pool, now, clock);
     if (detail != Detail::servers) continue;
     for (const Server* server = pool->servers().front(); server != nullptr;
          server = Pool::ServerList::next(*server)) {

@@ -3,7 +3,7 @@
 // What:   plain values copied out on the shard's thread, so that the console's shard reads nothing
 //         that another thread writes.
 // Cost:   pools and counters by number of pools and server connections; clients only where they are
-//         asked for.
+//         asked for, waiters likewise.
 #pragma once
 
 #include <chrono>
@@ -49,17 +49,31 @@ struct ConnectionReport {
   bool close_needed = false;
 };
 
+// One row of SHOW WAITS.
+struct WaitReport {
+  PoolId pool = 0;
+  std::uint64_t id = 0;
+  std::string user, database, application_name;
+  WallTime since{};
+  std::uint64_t wait_us = 0;
+  Reason coming =
+      Reason::none;  // opening, moving: a connection is coming for it; none: the budget knows
+  bool paused = false;
+};
+
 struct ShardReport {
   std::vector<PoolReport> pools;
   std::vector<ConnectionReport> connections;
+  std::vector<WaitReport> waits;
   std::uint64_t clients = 0, clients_in_login = 0;
   std::uint64_t turns = 0, completions = 0, enters = 0, starved = 0, overflows = 0, sends = 0,
                 gathers = 0;
+  std::uint64_t moves_in = 0, moves_out = 0;
   std::uint64_t accept_errors = 0, client_buffers = 0, server_buffers = 0;
   std::string capabilities;
 };
 
-enum class Detail : std::uint8_t { none, clients, servers };
+enum class Detail : std::uint8_t { none, clients, servers, waits };
 
 // On the shard's thread.
 [[nodiscard]] ShardReport report_of(Shard& shard, Detail detail);

@@ -36,9 +36,9 @@ namespace pgring::console {
 class ConsoleState : public std::enable_shared_from_this<ConsoleState> {
  public:
   // Bytes with header. Commands are short; a longer message is a mistake or worse.
-  static constexpr std::uint64_t message_max = 64 * 1024;
+  static constexpr std::uint64_t message_max = std::uint64_t{64} * 1024;
   // Kept while a command is waited for: beyond it nothing is received (one buffer may still come).
-  static constexpr std::size_t input_max = 64 * 1024;
+  static constexpr std::size_t input_max = std::size_t{64} * 1024;
   // Prepared statements, and portals, of one session.
   static constexpr std::size_t names_max = 64;
 

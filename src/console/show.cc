@@ -1,5 +1,6 @@
 #include "src/console/show.h"
 
+#include <algorithm>
 #include <memory>
 
 #include "src/base/check.h"
@@ -32,7 +33,10 @@ Rows show_gathered(const View& view, Topic topic) {
       return show_lists(view);
     case Topic::shards:
       return show_shards(view);
+    case Topic::waits:
+      return show_waits(view);
     case Topic::version:
+    case Topic::budget:
     case Topic::config:
     case Topic::state:
     case Topic::help:
@@ -44,6 +48,7 @@ Rows show_gathered(const View& view, Topic topic) {
 
 Detail detail_for(Topic topic) {
   if (topic == Topic::servers) return Detail::servers;
+  if (topic == Topic::waits) return Detail::waits;
   return topic == Topic::clients || topic == Topic::lists ? Detail::clients : Detail::none;
 }
 
@@ -110,10 +115,10 @@ Rows show_shards(const View& view) {
       waiting += pool.waiting;
     }
     for (const std::uint64_t value :
-         {index++, report.clients, connections, waiting, std::uint64_t{report.pools.size()},
-          report.turns, report.completions, report.enters, report.starved, report.overflows,
-          report.sends, report.gathers, report.accept_errors, report.client_buffers,
-          report.server_buffers}) {
+         {index++, report.clients, connections, waiting, report.moves_in, report.moves_out,
+          std::uint64_t{report.pools.size()}, report.turns, report.completions, report.enters,
+          report.starved, report.overflows, report.sends, report.gathers, report.accept_errors,
+          report.client_buffers, report.server_buffers}) {
       rows.number(value);
     }
     rows.text(report.capabilities);
@@ -122,7 +127,7 @@ Rows show_shards(const View& view) {
 }
 
 void show(const ConsoleRequest& request, const Command& command) {
-  const Shard& shard = request.shard();
+  Shard& shard = request.shard();
   switch (command.topic) {
     case Topic::version:
       return request.answer({.rows = show_version()});
@@ -130,6 +135,11 @@ void show(const ConsoleRequest& request, const Command& command) {
       return request.answer({.rows = show_config(shard)});
     case Topic::state:
       return request.answer({.rows = show_state(shard)});
+    case Topic::budget:
+      return request.answer(
+          {.rows = show_budget(shard.shared().budget.read([&](const Budget& budget, auto at) {
+             return budget_lines(budget, std::max(at, shard.now()));
+           }))});
     case Topic::parameter:
       return request.answer({.rows = show_parameter(command, request.client_application_name())});
     case Topic::help:
@@ -144,6 +154,7 @@ void show(const ConsoleRequest& request, const Command& command) {
     case Topic::totals:
     case Topic::lists:
     case Topic::shards:
+    case Topic::waits:
       return gather_and_show(request, command.topic);
   }
   POOLER_UNREACHABLE();

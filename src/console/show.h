@@ -1,11 +1,13 @@
 // The answers to SHOW: one function a topic, in show_*.cc; their columns in columns.cc.
 //
-// Source: PgBouncer's console, whose columns, order and types these are (exporters depend on them).
+// Source: PgBouncer's console, whose columns, order and types these are (exporters depend on them). SHARDS, BUDGET
+//         and WAITS are ours.
 #pragma once
 
 #include <span>
 #include <string>
 
+#include "src/budget/report.h"
 #include "src/console/answer.h"
 #include "src/console/command.h"
 #include "src/console/report.h"
@@ -24,6 +26,9 @@ struct View {
   std::span<const ShardReport> reports;
 };
 
+// As SHOW shows moments.
+[[nodiscard]] std::string time_text(WallTime time);
+
 // The columns of a command's rows; empty: it has none.
 [[nodiscard]] Columns columns_of(const Command& command);
 
@@ -34,6 +39,8 @@ struct View {
                               Topic topic);  // stats, stats_totals, stats_averages, totals
 [[nodiscard]] Rows show_lists(const View& view);
 [[nodiscard]] Rows show_shards(const View& view);
+[[nodiscard]] Rows show_budget(std::span<const BudgetLine> lines);
+[[nodiscard]] Rows show_waits(const View& view);
 [[nodiscard]] Rows show_config(const Shard& shard);
 [[nodiscard]] Rows show_state(const Shard& shard);
 [[nodiscard]] Rows show_version();

@@ -9,14 +9,6 @@ namespace {
 
 constexpr std::uint64_t us_per_s = 1'000'000;
 
-std::string time_text(WallTime time) {
-  const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
-  std::tm parts{};
-  std::array<char, 32> text{};
-  if (::gmtime_r(&seconds, &parts) == nullptr) return {};
-  return {text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%d %H:%M:%S UTC", &parts)};
-}
-
 // PgBouncer shows addresses of its own memory here; ids serve as well and tell nobody anything.
 std::string handle_text(std::uint64_t id) {
   constexpr std::string_view digits = "0123456789abcdef";
@@ -54,6 +46,14 @@ void put_row(Rows& rows, const ConnectionReport& connection, std::string_view ty
 }
 
 }  // namespace
+
+std::string time_text(WallTime time) {
+  const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
+  std::tm parts{};
+  std::array<char, 32> text{};
+  if (::gmtime_r(&seconds, &parts) == nullptr) return {};
+  return {text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%d %H:%M:%S UTC", &parts)};
+}
 
 Rows show_connections(const View& view, Topic topic) {
   Rows rows{columns_of({.verb = Verb::show, .topic = topic})};

@@ -10,7 +10,7 @@ namespace pgring::console {
 namespace {
 
 struct Usage {
-  std::uint64_t connections = 0;
+  std::uint64_t connections = 0;  // all that count against max_connections
   std::uint64_t clients = 0;
 };
 
@@ -21,12 +21,12 @@ std::map<std::string, Usage, std::less<>> databases_of(const View& view) {
     if (!database.wildcard) databases.try_emplace(name);
   }
   for (const auto& report : view.reports) {
-    for (const auto& pool : report.pools) {
-      Usage& usage = databases[pool.key.database];
-      usage.connections += pool.connections;
-      usage.clients += pool.clients;
-    }
+    for (const auto& pool : report.pools) databases[pool.key.database].clients += pool.clients;
   }
+  view.shard.shared().budget.read([&](const Budget& budget, auto) {
+    for (const auto& pool : budget.pools())
+      databases[pool->terms.database].connections += pool->used();
+  });
   return databases;
 }
 
@@ -52,11 +52,11 @@ void put_row(Rows& rows, const Shard& shard, std::string_view name, const Usage&
   text_or_null(rows, database->user);
   rows.number(database->pool_size);
   rows.number(database->min_pool_size);
-  rows.number(0);  // reserve_pool_size
+  rows.number(database->reserve_pool_size);
   rows.number(seconds(config.timeouts.server_lifetime));
   rows.text(name_of(database->pool_mode));
   rows.null();
-  rows.number(0);  // max_connections: unlimited
+  rows.number(database->max_connections.value_or(0));  // 0: unlimited
   rows.number(usage.connections);
   rows.number(database->max_clients.value_or(0));
   rows.number(usage.clients);

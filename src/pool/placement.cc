@@ -2,20 +2,59 @@
 
 #include <algorithm>
 
+#include "src/base/check.h"
+#include "src/pool/pool_terms.h"
+
 namespace pgring {
 
-PoolHome& Placement::home(const PoolKey& key, std::uint32_t pool_size) {
+void PoolFailure::set(const wire::ParsedError& error, ring::Instant until) {
+  const std::scoped_lock lock{mutex_};
+  error_ = error;
+  until_.store(until.time_since_epoch().count(), std::memory_order_relaxed);
+}
+
+std::optional<wire::ParsedError> PoolFailure::at(ring::Instant now) const {
+  if (now.time_since_epoch().count() >= until_.load(std::memory_order_relaxed)) return std::nullopt;
+  const std::scoped_lock lock{mutex_};
+  return error_;
+}
+
+PoolHome& Placement::home(const PoolKey& key, const Config& config) {
   const std::scoped_lock lock{mutex_};
   auto& home = homes_[key];
   if (home == nullptr) {
-    home = std::make_unique<PoolHome>();
-    const std::uint32_t parts = std::clamp(pool_size / connections_per_part, 1U, shards_);
-    for (std::uint32_t part = 0; part < parts; ++part)
-      home->shards.push_back((next_ + part) % shards_);
+    const PoolTerms terms = pool_terms(config, key);
+    const std::uint32_t parts = std::clamp(terms.size / connections_per_part, 1U, shards_);
+    std::vector<std::uint32_t> shards;
+    for (std::uint32_t part = 0; part < parts; ++part) shards.push_back((next_ + part) % shards_);
     next_ = (next_ + parts) % shards_;
-    home->clients = std::make_unique<std::atomic<std::uint32_t>[]>(parts);
+    home = std::make_unique<PoolHome>(key, std::move(shards));
+    home->budget_id = budget_.add_pool(terms, home->board);
+    POOLER_CHECK(home->budget_id == by_id_.size());
+    by_id_.push_back(home.get());
   }
   return *home;
+}
+
+PoolHome& Placement::home(PoolId id) {
+  const std::scoped_lock lock{mutex_};
+  return *by_id_[id];
+}
+
+void Placement::configure(const Config& config, ring::Instant now) {
+  for (const auto& [name, server] : config.servers)
+    budget_.set_server(
+        name, {.max_connections = server.max_connections, .keep_free = server.keep_free}, now);
+  std::vector<PoolHome*> homes;
+  {
+    const std::scoped_lock lock{mutex_};
+    homes = by_id_;
+  }
+  for (const PoolHome* const home : homes) {
+    // A database that was taken out goes on with what it had until its clients have left.
+    if (find_database(config, home->key.database) != nullptr)
+      budget_.set_pool(home->budget_id, pool_terms(config, home->key), now);
+  }
 }
 
 std::uint32_t Placement::least_loaded(const PoolHome& home) {

@@ -1,9 +1,8 @@
-// Which shards a pool lives on.
+// Which shards a pool lives on, and what its parts have in common.
 //
-// What:   a pool spreads over no more shards than its size can feed, so that a small pool is not cut into
-//         parts that starve; each part gets its share of pool_size. A client goes, after its startup packet,
-//         to the part with the fewest clients.
-// Owner:  the process; any thread. Locked for a moment at a client's login only.
+// What:   a pool spreads over no more shards than its size can feed. A client goes, after its startup packet,
+//         to the part with the fewest clients; connections go from part to part as waiters need them.
+// Owner:  the process; any thread. Locked for a moment at a client's login, and when the budget sends a permit.
 // Life:   a home stays as long as the process.
 #pragma once
 
@@ -12,9 +11,15 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include "src/budget/board.h"
+#include "src/budget/desk.h"
+#include "src/config/config.h"
+#include "wire/error_response.h"
 
 namespace pgring {
 
@@ -24,15 +29,33 @@ struct PoolKey {
   friend auto operator<=>(const PoolKey&, const PoolKey&) = default;
 };
 
+// Why connections of a pool could not be opened, for clients that come before the next attempt.
+class PoolFailure {
+ public:
+  void set(const wire::ParsedError& error, ring::Instant until);
+  void clear() { until_.store(0, std::memory_order_relaxed); }
+  [[nodiscard]] std::optional<wire::ParsedError> at(ring::Instant now) const;
+
+ private:
+  std::atomic<std::int64_t> until_{0};
+  mutable std::mutex mutex_;
+  wire::ParsedError error_;
+};
+
 struct PoolHome {
+  explicit PoolHome(PoolKey its_key, std::vector<std::uint32_t> its_shards)
+      : key{std::move(its_key)},
+        shards{std::move(its_shards)},
+        board{parts()},
+        clients{std::make_unique<std::atomic<std::uint32_t>[]>(shards.size())} {}
+
+  PoolKey key;
   std::vector<std::uint32_t> shards;
+  PoolBoard board;
+  PoolId budget_id = 0;
+  PoolFailure failure;
   std::unique_ptr<std::atomic<std::uint32_t>[]> clients;  // by part
 
-  // The part of `total` that falls to one part.
-  [[nodiscard]] static std::uint32_t share(std::uint32_t total, std::uint32_t parts,
-                                           std::uint32_t part) {
-    return total / parts + (part < total % parts ? 1 : 0);
-  }
   [[nodiscard]] std::uint32_t parts() const { return static_cast<std::uint32_t>(shards.size()); }
 };
 
@@ -41,16 +64,22 @@ class Placement {
   // At least so many server connections make a part worth having.
   static constexpr std::uint32_t connections_per_part = 4;
 
-  explicit Placement(std::uint32_t shards) : shards_{shards} {}
+  Placement(std::uint32_t shards, BudgetDesk& budget) : budget_{budget}, shards_{shards} {}
 
-  // Makes the home at the first call for a key; a later pool_size changes shares, not parts.
-  [[nodiscard]] PoolHome& home(const PoolKey& key, std::uint32_t pool_size);
+  // Makes the home at the first call for a key, and makes it known to the budget; a later pool_size does not
+  // change its parts. REQUIRES: the configuration has the database.
+  [[nodiscard]] PoolHome& home(const PoolKey& key, const Config& config);
+  [[nodiscard]] PoolHome& home(PoolId id);
+  // A reload: tells the budget what the configuration says now.
+  void configure(const Config& config, ring::Instant now);
   // The part of `home` a new client should go to.
   [[nodiscard]] static std::uint32_t least_loaded(const PoolHome& home);
 
  private:
+  BudgetDesk& budget_;
   std::mutex mutex_;
   std::map<PoolKey, std::unique_ptr<PoolHome>> homes_;
+  std::vector<PoolHome*> by_id_;  // by PoolId
   std::uint32_t shards_;
   std::uint32_t next_ = 0;  // where the next pool begins: pools of one part spread evenly
 };

@@ -1,7 +1,6 @@
 #include "src/pool/pool.h"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include "src/log/log.h"
@@ -12,49 +11,52 @@
 namespace pgring {
 namespace {
 
-// Connections of one pool that may be opening at once, on one shard.
-constexpr std::uint32_t opening_max = 8;
 // Startup parameter sets a pool remembers as good; clients bring few different ones.
 constexpr std::size_t canonical_max = 256;
-// PgBouncer's stats_period.
-constexpr ring::Duration stats_period = std::chrono::seconds{60};
-// A server that is starting up or full answers soon: try again without telling anybody.
-constexpr ring::Duration patient_retry = std::chrono::milliseconds{500};
+// How much longer another part's waiter has waited than our own before it gets a connection of ours, and how
+// long another part's connection has been idle before we ask for it. Handing one over costs two loop turns
+// and a cancelled receive: not for a transaction that is about to end anyway.
+constexpr ring::Duration order_slack = std::chrono::milliseconds{2};
+constexpr ring::Duration rested = std::chrono::milliseconds{1};
+// A pool that is short asks again at this interval; the budget acts by itself whenever something changes.
+constexpr ring::Duration seek_interval = std::chrono::milliseconds{20};
+constexpr ring::Duration ask_interval = std::chrono::milliseconds{5};
 
-constexpr std::array counters{
-    &PoolStats::assignments, &PoolStats::transactions, &PoolStats::queries,
-    &PoolStats::received,    &PoolStats::sent,         &PoolStats::transaction_us,
-    &PoolStats::query_us,    &PoolStats::wait_us,      &PoolStats::parses,
-    &PoolStats::binds,       &PoolStats::logins,       &PoolStats::isolation_faults};
-static_assert(counters.size() * sizeof(std::uint64_t) == sizeof(PoolStats));
+// Connections nobody uses are asked for facts by a maintenance tick that comes once a second, and not exactly
+// then. One that is asking is as good as idle for no longer than the second.
+constexpr ring::Duration tick_slack = std::chrono::milliseconds{500};
+constexpr ring::Duration asking_max = std::chrono::seconds{1};
 
-bool is_temporary(const wire::ParsedError& error) {
-  return error.sqlstate == wire::sqlstate::cannot_connect_now ||
-         error.sqlstate == wire::sqlstate::too_many_connections;
+Failure failure_of(const wire::ParsedError& error) {
+  if (error.sqlstate == wire::sqlstate::cannot_connect_now) return Failure::starting;
+  if (error.sqlstate != wire::sqlstate::too_many_connections) return Failure::other;
+  // PostgreSQL has one SQLSTATE for four limits; the function that raised it tells them apart.
+  if (error.routine == "InitProcess" || error.routine == "InitPostgres" ||
+      error.routine == "InitAuxiliaryProcess")
+    return Failure::instance_full;
+  if (error.routine == "InitializeSessionUserId") return Failure::role_full;
+  if (error.routine == "CheckMyDatabase") return Failure::database_full;
+  return Failure::full;
 }
+
+std::int64_t count_of(ring::Instant when) { return when.time_since_epoch().count(); }
 
 }  // namespace
-
-PoolStats& PoolStats::operator+=(const PoolStats& other) {
-  for (const auto counter : counters) this->*counter += other.*counter;
-  return *this;
-}
-
-PoolStats PoolStats::since(const PoolStats& before) const {
-  PoolStats difference = *this;
-  for (const auto counter : counters) difference.*counter -= before.*counter;
-  return difference;
-}
 
 Pool::Pool(Shard& shard, PoolKey key, PoolHome& home, std::uint32_t part)
     : shard_{shard}, key_{std::move(key)}, home_{home}, part_{part} {
   waiters_timer_.owner = this;
   waiters_timer_.kind = timer_kind::pool_waiters;
+  seek_timer_.owner = this;
+  seek_timer_.kind = timer_kind::pool_seek;
   period_began_ = shard.now();
   configure(shard.config());
+  board().show_closed(false);
 }
 
 Pool::~Pool() { POOLER_CHECK(all_.empty() && waiters_.empty()); }
+
+BudgetDesk& Pool::budget() { return shard_.shared().budget; }
 
 void Pool::configure(const Config& config) {
   const DatabaseConfig* database = find_database(config, key_.database);
@@ -65,11 +67,9 @@ void Pool::configure(const Config& config) {
   const PoolSettings before = settings_;
   const auto server = config.servers.find(database->server);
   settings_.mode = effective_pool_mode(config, *database, key_.role);
-  settings_.size = std::max(
-      1U, PoolHome::share(effective_pool_size(config, *database, key_.role), home_.parts(), part_));
-  settings_.size_min =
-      std::min(settings_.size, PoolHome::share(database->min_pool_size, home_.parts(), part_));
+  settings_.size_min = database->min_pool_size;
   settings_.server = database->server;
+  facts_desk_ = &shard_.shared().facts.desk(settings_.server);
   settings_.host = server->second.host;
   settings_.port = server->second.port;
   settings_.dbname = database_name_on_server(*database, key_.database);
@@ -77,10 +77,7 @@ void Pool::configure(const Config& config) {
   settings_.forced_role = !database->user.empty();
   settings_.connect_query = database->connect_query;
   settings_.reset_query = database->reset_query;
-  const bool elsewhere = before.host != settings_.host || before.port != settings_.port ||
-                         before.dbname != settings_.dbname ||
-                         before.connect_query != settings_.connect_query;
-  if (elsewhere && !all_.empty()) close_all("configuration changed");
+  if (before.place() != settings_.place() && !all_.empty()) close_all("configuration changed");
 }
 
 const StoredSecret* Pool::login_secret() const {
@@ -100,19 +97,22 @@ const StoredSecret* Pool::login_secret() const {
   return entry == config.users.end() ? nullptr : &entry->second;
 }
 
+// Serving.
+
 void Pool::acquire(Client& client) {
   if (!paused_ && waiters_.empty() && !idle_.empty()) return link(client, *idle_.back());
-  if (last_failure_ && all_.empty() && !is_temporary(*last_failure_) && shard_.now() < retry_at_) {
-    return client.server_refused(*last_failure_);
-  }
+  if (const auto failure = hopeless()) return client.server_refused(*failure);
   client.wait_begun();
   waiters_.push_back(client);
+  show_waiters();
   if (waiters_.size() == 1) arm_waiters_timer();
-  open_servers();
+  seek();
 }
 
 void Pool::link(Client& client, Server& server) {
-  if (server.idle_hook.linked()) idle_.erase(server);
+  not_idle(server);
+  // Else once a second, in maintain().
+  if (board().busy_since() == PartBoard::nobody) board().show_busy(shard_.now());
   ++stats_.assignments;
   server.link(client);
 }
@@ -121,12 +121,24 @@ void Pool::put_back(Server& server) {
   const auto& limits = shard_.config().timeouts;
   if (server.is_to_close()) return server.retire(server.close_reason());
   if (paused_) return server.retire("pool is paused");
-  if (all_.size() > settings_.size) return server.retire("pool_size is exceeded");
   if (limits.server_lifetime > Duration::zero() &&
       shard_.now() - server.created() > limits.server_lifetime) {
     return server.retire("server_lifetime");
   }
+  if (home_.board.to_shed() > 0 && budget().claim_shed(server.permit()))
+    return server.retire("given up for the budget");
+  if (home_.parts() > 1) {
+    const Client* const oldest = waiters_.front();
+    const auto own = oldest == nullptr ? shard_.now() : oldest->requested_at();
+    if (const auto part = home_.board.promise_to_hungrier(part_, count_of(own), order_slack))
+      return give(server, *part);
+  }
+  keep(server);
+}
+
+void Pool::keep(Server& server) {
   idle_.push_back(server);
+  show_idle();
   serve_waiters();
 }
 
@@ -139,83 +151,133 @@ void Pool::serve_waiters() {
     Client& client = *waiters_.front();
     Server& server = *idle_.back();
     waiters_.erase(client);
+    show_waiters();
     stats_.wait_us += static_cast<std::uint64_t>(
         std::chrono::duration_cast<std::chrono::microseconds>(shard_.now() - client.requested_at())
             .count());
-    const bool opened_now = server.fresh();
     link(client, server);
-    // It is no longer among those that are opening: there may be room for another.
-    if (opened_now) open_servers();
   }
   serving_ = false;
+  if (!waiters_.empty()) seek();
 }
 
-void Pool::leave(Client& waiter) { waiters_.erase(waiter); }
-
-bool Pool::may_open() const {
-  return !paused_ && !ending_ && all_.size() < settings_.size && opening_ < opening_max;
+void Pool::leave(Client& waiter) {
+  waiters_.erase(waiter);
+  show_waiters();
 }
 
-void Pool::open_servers() {
-  if (shard_.now() < retry_at_) return;
-  // One for each waiter that no connection under way is for, and those that are always kept.
-  const auto wanted = [this] {
-    return opening_ < waiters_.size() || all_.size() < settings_.size_min;
-  };
-  while (may_open() && wanted()) {
-    auto owned = std::make_unique<Server>(shard_, *this);
-    Server& server = *owned;
-    owned_.emplace(&server, std::move(owned));
-    all_.push_back(server);
-    ++opening_;
-    server.connect();
-    if (shard_.now() < retry_at_) return;  // it failed at once
+// One that has been asking for long is not to be counted on.
+std::uint32_t Pool::asking() const { return shard_.now() - asked_at_ < asking_max ? asking_ : 0; }
+
+void Pool::show_idle() {
+  const Server* const oldest = idle_.front();
+  // One that asks for facts is as good as idle, though nobody can have it this moment.
+  board().show_idle(static_cast<std::uint32_t>(idle_.size()) + asking(),
+                    oldest == nullptr ? std::nullopt : std::optional{oldest->used()});
+}
+
+void Pool::show_waiters() {
+  const Client* const oldest = waiters_.front();
+  board().show_waiting(static_cast<std::uint32_t>(waiters_.size()),
+                       oldest == nullptr ? std::nullopt : std::optional{oldest->requested_at()});
+}
+
+// Getting more.
+
+void Pool::seek() {
+  if (paused_ || ending_ || waiters_.size() <= opening_ + asking() + board().inbound()) return;
+  if (!borrow() && shard_.now() >= ask_again_) {
+    // The budget knows every waiter by the board: while it has no permit, asking for each is of no use.
+    if (budget().ask(home_.budget_id, shard_.now()) != Reason::none)
+      ask_again_ = shard_.now() + ask_interval;
   }
+  if (!seek_timer_.pending()) shard_.loop().timers().set(seek_timer_, shard_.now() + seek_interval);
+}
+
+void Pool::seek_due() {
+  show_idle();
+  budget().tick(shard_.now());
+  ask_again_ = {};
+  seek();
+}
+
+// Asks a part whose connections have nothing to do for one of them.
+bool Pool::borrow() {
+  const auto before = count_of(shard_.now() - rested);
+  for (std::uint32_t i = 1; i < home_.parts(); ++i) {
+    const std::uint32_t lender = (part_ + i) % home_.parts();
+    const PartBoard& other = home_.board.part(lender);
+    if (other.idle() == 0 || other.waiting() > 0 || other.idle_since() > before) continue;
+    if (!board().promise(static_cast<std::uint32_t>(waiters_.size()))) return true;
+    Shard& shard = *shard_.shared().shards[home_.shards[lender]];
+    shard.post([&shard, &home = home_, lender, borrower = part_] {
+      shard.pool(home.key, home, lender).lend(borrower);
+    });
+    return true;
+  }
+  return false;
+}
+
+void Pool::lend(std::uint32_t borrower) {
+  if (idle_.empty() || !waiters_.empty() || paused_ || ending_) {
+    home_.board.part(borrower).promise_over();
+    return;
+  }
+  give(*idle_.front(), borrower);
+}
+
+void Pool::open_with(Permit permit) {
+  // Back with it: the budget gives it to who needs it.
+  if (paused_ || ending_) return;
+  if (waiters_.size() <= opening_ && budget().has_enough(home_.budget_id)) return;
+  auto owned = std::make_unique<Server>(shard_, *this, std::move(permit));
+  Server& server = *owned;
+  owned_.emplace(&server, std::move(owned));
+  all_.push_back(server);
+  ++opening_;
+  server.connect();
 }
 
 void Pool::login_succeeded() {
   --opening_;
-  last_failure_.reset();
-  retry_at_ = {};
+  home_.failure.clear();
 }
 
 void Pool::login_failed(Server& server, wire::ParsedError error, bool never_opened) {
   --opening_;
-  const bool temporary = is_temporary(error);
-  retry_at_ =
-      shard_.now() +
-      (temporary ? patient_retry : ring::Duration{shard_.config().timeouts.server_login_retry});
+  const auto now = shard_.now();
+  const ring::Duration retry = shard_.config().timeouts.server_login_retry;
+  const Failure failure = failure_of(error);
+  budget().failed(home_.budget_id, failure, retry, now);
   last_failure_ = std::move(error);
-  // Whoever waits is told, unless there are connections left that will serve them or it is a matter of moments.
-  const bool hopeless = all_.size() == opening_ + 1;
-  if (hopeless && !temporary) refuse_waiters();
+  // Whoever waits is told, unless there are connections that will serve them or it is a matter of moments.
+  // A little less than the earliest retry, which is jittered.
+  if (failure == Failure::other) {
+    home_.failure.set(*last_failure_, now + retry * 3 / 4);
+    if (budget().held(home_.budget_id) == 0) refuse_everywhere();
+  }
   if (never_opened) server_closed(server);
 }
 
-void Pool::refuse_waiters() {
-  while (Client* const client = waiters_.front()) {
-    waiters_.erase(*client);
-    client->server_refused(*last_failure_);
-  }
-}
-
 void Pool::not_idle(Server& server) {
-  if (server.idle_hook.linked()) idle_.erase(server);
+  if (!server.idle_hook.linked()) return;
+  idle_.erase(server);
+  show_idle();
 }
 
 void Pool::server_closed(Server& server) {
   all_.erase(server);
   shard_.forget_server(server);
-  owned_.erase(&server);
-  open_servers();
+  owned_.erase(&server);  // gives its permit back
+  seek();
 }
 
-void Pool::end_period() {
-  const auto now = shard_.now();
-  if (now - period_began_ < stats_period) return;
-  last_period_ = {.added = stats_.since(period_start_), .length = now - period_began_};
-  period_start_ = stats_;
-  period_began_ = now;
+void Pool::shed() {
+  while (home_.board.to_shed() > 0 && !idle_.empty()) {
+    Server& server = *idle_.front();
+    if (!budget().claim_shed(server.permit())) return;
+    close_idle(server, "given up for the budget");
+  }
 }
 
 void Pool::maintain() {
@@ -226,23 +288,42 @@ void Pool::maintain() {
     Server* const next = decltype(idle_)::next(*server);
     if (server->is_to_close()) {
       close_idle(*server, server->close_reason());
-    } else if (all_.size() > settings_.size) {
-      close_idle(*server, "pool_size is exceeded");
     } else if (limits.server_lifetime > Duration::zero() &&
                now - server->created() > limits.server_lifetime) {
       close_idle(*server, "server_lifetime");
     } else if (limits.server_idle > Duration::zero() && now - server->used() > limits.server_idle &&
-               all_.size() > settings_.size_min) {
+               budget().claim_idle(server->permit())) {
       close_idle(*server, "server_idle");
     }
     server = next;
   }
-  open_servers();
+  show_busy();
+  shed();
+  refresh_facts();
+  if (settings_.size_min > 0 && !paused_ && !ending_) budget().ask(home_.budget_id, now);
+}
+
+void Pool::facts_asked(Server& server) {
+  not_idle(server);
+  ++asking_;
+  asked_at_ = shard_.now();
+  show_idle();
+}
+
+// Connections that are given back ask by themselves; where all are idle, one must be told to.
+void Pool::refresh_facts() {
+  Server* const server = idle_.back();
+  if (server == nullptr || !facts_desk_->due(shard_.now() + tick_slack)) return;
+  // Another pool's may have been first.
+  (void)server->ask_facts(facts_desk_->interval() - tick_slack);
 }
 
 void Pool::close_idle(Server& server, std::string_view reason) { server.retire(reason); }
 
 void Pool::close_all(std::string_view reason) {
+  // Not the turn's time: what was opened before the command, on any shard, was opened before this.
+  closed_at_ = shard_.loop().kernel().now();
+  closed_why_ = reason;
   while (Server* const server = idle_.front()) close_idle(*server, reason);
   for (Server* server = all_.front(); server != nullptr; server = ServerList::next(*server))
     server->must_close(reason);
@@ -250,68 +331,28 @@ void Pool::close_all(std::string_view reason) {
 
 void Pool::end(std::string_view reason) {
   ending_ = true;
+  board().show_closed(true);
   close_all(reason);
 }
 
 void Pool::stop() {
   ending_ = true;
+  board().show_closed(true);
   for (Server* server = all_.front(); server != nullptr; server = ServerList::next(*server))
     server->stop();
 }
 
 void Pool::pause() {
   paused_ = true;
+  board().show_closed(true);
   close_all("pool is paused");
 }
 
 void Pool::resume() {
   paused_ = false;
+  board().show_closed(ending_);
   serve_waiters();
-  open_servers();
-}
-
-void Pool::arm_waiters_timer() {
-  const Client* const oldest = waiters_.front();
-  if (oldest == nullptr) return;
-  const auto& limits = shard_.config().timeouts;
-  auto deadline = ring::Instant::max();
-  // The first waiter without a notice is not always the oldest waiter, but it is looked for often enough.
-  for (const Client* client = oldest; client != nullptr;
-       client = decltype(waiters_)::next(*client)) {
-    if (limits.query_wait > Duration::zero())
-      deadline = std::min(deadline, client->requested_at() + limits.query_wait);
-    if (client->waiting_noticed()) continue;
-    if (limits.query_wait_notify > Duration::zero()) {
-      deadline = std::min(deadline, client->requested_at() + limits.query_wait_notify);
-    }
-    break;
-  }
-  if (deadline != ring::Instant::max()) shard_.loop().timers().set(waiters_timer_, deadline);
-}
-
-void Pool::waiters_due() {
-  const auto& limits = shard_.config().timeouts;
-  const auto now = shard_.now();
-  while (Client* const client = waiters_.front()) {
-    if (limits.query_wait <= Duration::zero() || now - client->requested_at() < limits.query_wait)
-      break;
-    waiters_.erase(*client);
-    std::string detail = "pool " + key_.database + "/" + key_.role +
-                         ": pool_size = " + std::to_string(settings_.size);
-    if (home_.parts() > 1) detail += " on this shard";
-    detail += ", " + std::to_string(all_.size()) + " in use";
-    if (last_failure_) detail += "; the last attempt to open one failed: " + last_failure_->message;
-    client->wait_expired(detail);
-  }
-  for (Client* client = waiters_.front(); client != nullptr;
-       client = decltype(waiters_)::next(*client)) {
-    if (client->waiting_noticed()) continue;
-    if (limits.query_wait_notify <= Duration::zero() ||
-        now - client->requested_at() < limits.query_wait_notify)
-      break;
-    client->notify_waiting();
-  }
-  arm_waiters_timer();
+  seek();
 }
 
 Defaults Pool::intern_defaults(ParameterList reported) {

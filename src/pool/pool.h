@@ -1,12 +1,13 @@
 // The server connections of one (database, role) pair on one shard, and the clients waiting for them.
 //
-// What:   gives an idle server connection to the client that asked first, opens another while there are fewer
-//         than its share of pool_size, and queues clients otherwise. Connections that are opening or closing
-//         count until PostgreSQL has closed its side.
+// What:   gives an idle server connection to the client that asked first; when none is idle, asks another part
+//         of the pool for one or the budget for a permit, and queues the client. Gives connections up when
+//         the budget says so, or another part's waiter has waited longer.
 // Owner:  its Shard. Life: from the first client's login until the shard ends.
-// Order:  strictly by arrival (FIFO) among the waiters; idle connections are taken last in, first out, so
+// Order:  by arrival (FIFO) among the waiters, over all parts to within a few milliseconds; idle connections are taken last in, first out, so
 //         that those not needed grow old and are closed.
 // Errors: when connections cannot be had and none is left, waiting clients are told the server's own error.
+// Files:  pool.cc serving, opening, giving up; pool_wait.cc waiters; pool_move.cc between shards; pool_stats.cc.
 #pragma once
 
 #include <cstdint>
@@ -19,6 +20,7 @@
 #include "ring/clock.h"
 #include "ring/timer_wheel.h"
 #include "src/base/intrusive_list.h"
+#include "src/budget/desk.h"
 #include "src/config/config.h"
 #include "src/pool/placement.h"
 #include "src/server/server.h"
@@ -28,13 +30,13 @@
 namespace pgring {
 
 class Shard;
+struct WaitExplanation;
 
 // What the configuration says for this pair; replaced at reload.
 struct PoolSettings {
   PoolMode mode = PoolMode::transaction;
-  std::uint32_t size = 0;      // of this part
-  std::uint32_t size_min = 0;  // likewise
-  std::string server;          // [server.NAME]
+  std::uint32_t size_min = 0;
+  std::string server;  // [server.NAME]
   std::string host;
   std::uint32_t port = 0;
   std::string dbname;
@@ -42,6 +44,8 @@ struct PoolSettings {
   bool forced_role = false;
   std::string connect_query;
   std::string reset_query;
+
+  [[nodiscard]] ServerPlace place() const { return {host, port, dbname, connect_query}; }
 };
 
 // Totals since start; the console's STATS. Times in microseconds.
@@ -71,6 +75,9 @@ class Pool {
   void acquire(Client& client);
   // Hot path. The connection has nothing outstanding and nobody linked.
   void put_back(Server& server);
+  // To another part of the pool, to which one is promised. REQUIRES: it could be put back, or is idle.
+  void give(Server& server, std::uint32_t part);
+  void adopt_server(ServerState state);  // from another part
   void leave(Client& waiter);
 
   void client_entered() {
@@ -86,12 +93,27 @@ class Pool {
   void login_succeeded();
   // never_opened: it has no socket, so that no on_closed will come.
   void login_failed(Server& server, wire::ParsedError error, bool never_opened);
-  void not_idle(Server& server);       // it is about to close
-  void server_closed(Server& server);  // destroys it
+  void not_idle(Server& server);  // it is about to close
+  void move_called_off(std::uint32_t part);
+  void move_ready(Server& server, std::uint32_t part, ServerState state);  // retires it
+  void server_closed(Server& server);                                      // destroys it
+  // It asks the instance for facts and will be back in a moment; it is, or will not be.
+  void facts_asked(Server& server);
+  void facts_answered() {
+    --asking_;
+    show_idle();
+  }
 
-  // Once a second: lifetimes, idle connections, min_pool_size, a retry that is due.
+  // Once a second: lifetimes, idle connections, min_pool_size.
   void maintain();
   void waiters_due();
+  void seek_due();
+
+  // The budget's and other parts' wishes.
+  void open_with(Permit permit);
+  void shed();                        // idle connections, as many as the pool is to give up
+  void lend(std::uint32_t borrower);  // an idle connection to another part, to which it is promised
+  void refuse_waiters(const wire::ParsedError& error);
 
   void configure(const Config& config);
   void pause();
@@ -125,43 +147,68 @@ class Pool {
   [[nodiscard]] std::size_t waiting() const { return waiters_.size(); }
   [[nodiscard]] const Client* oldest_waiter() const { return waiters_.front(); }
   [[nodiscard]] std::uint32_t part() const { return part_; }
+  [[nodiscard]] FactsDesk& facts_desk() { return *facts_desk_; }
+  [[nodiscard]] PoolId budget_id() const { return home_.budget_id; }
+  // Connections that are coming to this part: being opened, and on their way from other shards.
+  [[nodiscard]] std::uint32_t opening() const { return opening_; }
+  [[nodiscard]] std::uint32_t inbound() const { return home_.board.part(part_).inbound(); }
 
   using ServerList = IntrusiveList<Server, &Server::all_hook>;
   [[nodiscard]] const ServerList& servers() const { return all_; }
+  using WaiterList = IntrusiveList<Client, &Client::waiting_hook>;
+  [[nodiscard]] const WaiterList& waiters() const { return waiters_; }
 
  private:
   void link(Client& client, Server& server);
+  void keep(Server& server);
   void serve_waiters();
-  void open_servers();
-  [[nodiscard]] bool may_open() const;
-  void refuse_waiters();
+  void seek();
+  [[nodiscard]] bool borrow();
+  [[nodiscard]] std::uint32_t asking() const;
+  void show_idle();
+  void show_waiters();
+  void show_busy();
+  [[nodiscard]] WaitExplanation explain();
+  [[nodiscard]] std::optional<wire::ParsedError> hopeless();
+  void refuse_everywhere();
+  void refresh_facts();
   void arm_waiters_timer();
   void close_idle(Server& server, std::string_view reason);
   void end_period();
+
+  [[nodiscard]] BudgetDesk& budget();
+  [[nodiscard]] PartBoard& board() { return home_.board.part(part_); }
 
   Shard& shard_;
   PoolKey key_;
   PoolHome& home_;
   std::uint32_t part_;
   PoolSettings settings_;
+  FactsDesk* facts_desk_ = nullptr;  // of settings_.server
 
   IntrusiveList<Server, &Server::idle_hook> idle_;
   ServerList all_;
   std::map<const Server*, std::unique_ptr<Server>> owned_;
-  IntrusiveList<Client, &Client::waiting_hook> waiters_;
+  WaiterList waiters_;
   ring::Timer waiters_timer_;
+  ring::Timer seek_timer_;
+  ring::Instant ask_again_{};
   std::uint32_t opening_ = 0;
+  std::uint32_t asking_ = 0;  // connections that ask for facts
+  ring::Instant asked_at_{};  // the last of them
   std::uint32_t clients_ = 0;
   bool paused_ = false;
   bool ending_ = false;
   bool serving_ = false;  // in serve_waiters()
+  // close_all() was called last, and why: for what arrives from other parts.
+  ring::Instant closed_at_{};
+  std::string_view closed_why_;
 
   Defaults defaults_;
   std::vector<std::pair<Overrides, Overrides>> canonical_;
   std::optional<wire::ScramKeys> keys_;
   mutable std::unique_ptr<StoredSecret> database_secret_;  // the database's own, classified once
   std::optional<wire::ParsedError> last_failure_;          // of the latest attempt to open
-  ring::Instant retry_at_{};
   PoolStats stats_;
   PoolStats period_start_;  // the totals when the present period began
   ring::Instant period_began_{};

@@ -46,17 +46,11 @@ std::string auth_text(const Config& config) {
 
 void append_server(std::string& text, const Config& config, const std::string& name,
                    const ServerConfig& server) {
-  PoolSum sum;
-  for (const auto& [unused, database] : config.databases) {
-    if (database.server != name) continue;
-    const PoolSum part = pool_sum(config, database);
-    sum.connections += part.connections;
-    sum.bounded = sum.bounded && part.bounded;
-  }
   const std::string place = server.host.starts_with('/')
                                 ? unix_socket_path(server.host, server.port)
                                 : endpoint_text(server.host, server.port);
-  text += fmt::format("server {}: {}, {}\n", quoted_key(name), place, count_text(sum));
+  text += fmt::format("server {}: {}, {}\n", quoted_key(name), place,
+                      count_text(pool_sum(config, name)));
 }
 
 void append_database(std::string& text, const Config& config, const std::string& name,

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 #include <linux/capability.h>
 #include <sched.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
@@ -12,6 +11,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <system_error>
 #include <vector>
 
 namespace pgring {
@@ -23,7 +23,7 @@ constexpr std::uint64_t fds_of_process = 64;
 // The ring, its wake-up, and one to spare.
 constexpr std::uint64_t fds_per_shard = 3;
 // Measured: a ring of 1024 SQEs and 16384 CQEs is 320 KiB; buffer rings come on top.
-constexpr std::uint64_t memlock_per_shard = 512 * 1024;
+constexpr std::uint64_t memlock_per_shard = std::uint64_t{512} * 1024;
 
 bool has_ipc_lock() {
   // The system call itself: libcap for one question would be a dependency of the service.
@@ -74,7 +74,28 @@ Result<void, std::string> raise(__rlimit_resource_t resource, const char* name) 
     limit.rlim_cur = limit.rlim_max;
     if (setrlimit(resource, &limit) == 0) return {};
   }
-  return Unexpected(fmt::format("cannot raise the soft limit {}: {}", name, strerror(errno)));
+  return Unexpected(fmt::format("cannot raise the soft limit {}: {}", name,
+                                std::generic_category().message(errno)));
+}
+
+std::uint64_t capped(std::uint64_t connections, Limit limit) {
+  return limit ? std::min<std::uint64_t>(connections, *limit) : connections;
+}
+
+// Pools that nobody can count may reach the limit; it is all that bounds them.
+PoolSum capped(PoolSum sum, Limit limit) {
+  if (!limit) return sum;
+  return {sum.bounded ? capped(sum.connections, limit) : *limit, true};
+}
+
+// The most server connections of one pool.
+std::uint64_t pool_most(const Config& config, const DatabaseConfig& database,
+                        std::string_view role) {
+  const std::uint64_t size = std::uint64_t{effective_pool_size(config, database, role)} +
+                             effective_reserve(config, database, role);
+  const auto entry = config.roles.find(role);
+  return capped(capped(size, database.max_connections),
+                entry == config.roles.end() ? Limit{} : entry->second.max_connections);
 }
 
 std::string fd_message(const Config& config, const LimitNeeds& needs, const HostLimits& host) {
@@ -102,15 +123,27 @@ PoolSum pool_sum(const Config& config, const DatabaseConfig& database) {
   // "*" is counted as one database: how many names clients will ask for nobody knows.
   sum.bounded = !database.wildcard;
   if (!database.user.empty()) {
-    sum.connections = effective_pool_size(config, database, database.user);
+    sum.connections = pool_most(config, database, database.user);
     return sum;
   }
   sum.bounded = sum.bounded && config.auth.method != AuthMethod::trust;
   for (const auto& [role, unused] : config.users) {
-    sum.connections += effective_pool_size(config, database, role);
+    sum.connections += pool_most(config, database, role);
   }
-  sum.connections = std::max<std::uint64_t>(sum.connections, database.pool_size);
-  return sum;
+  sum.connections = std::max(sum.connections, pool_most(config, database, {}));
+  // That of "*" is of each name, and bounds nothing.
+  return database.wildcard ? sum : capped(sum, database.max_connections);
+}
+
+PoolSum pool_sum(const Config& config, std::string_view server) {
+  PoolSum sum;
+  for (const auto& [unused, database] : config.databases) {
+    if (database.server != server) continue;
+    const PoolSum part = pool_sum(config, database);
+    sum.connections += part.connections;
+    sum.bounded = sum.bounded && part.bounded;
+  }
+  return capped(sum, config.servers.find(server)->second.max_connections);
 }
 
 LimitNeeds limit_needs(const Config& config, const HostLimits& host) {
@@ -118,9 +151,13 @@ LimitNeeds limit_needs(const Config& config, const HostLimits& host) {
   needs.shards = shard_count(config.shards, host);
   needs.client_fds = config.listen.max_clients;
   std::uint64_t all_pools = 0;
-  for (const auto& [name, database] : config.databases) {
-    needs.server_fds += database.pool_size;
-    const PoolSum sum = pool_sum(config, database);
+  for (const auto& [name, server] : config.servers) {
+    std::uint64_t one_of_each = 0;
+    for (const auto& [unused, database] : config.databases) {
+      if (database.server == name) one_of_each += pool_most(config, database, database.user);
+    }
+    needs.server_fds += capped(one_of_each, server.max_connections);
+    const PoolSum sum = pool_sum(config, name);
     all_pools += sum.connections;
     needs.servers_are_bounded = needs.servers_are_bounded && sum.bounded;
   }

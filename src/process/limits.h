@@ -26,23 +26,27 @@ struct HostLimits {
 struct LimitNeeds {
   std::uint32_t shards = 0;
   std::uint64_t client_fds = 0;
-  std::uint64_t server_fds = 0;     // one full pool of each database: what run insists on
-  std::uint64_t fixed_fds = 0;      // rings, listeners, logs, cancel requests, reload
-  std::uint64_t fds = 0;            // the sum
-  std::uint64_t fds_at_most = 0;    // with every known role's pools full; a warning if too many
-  bool servers_are_bounded = true;  // false: "*" or trust admit pools nobody can count
+  std::uint64_t server_fds = 0;   // one full pool of each database: what run insists on
+  std::uint64_t fixed_fds = 0;    // rings, listeners, logs, cancel requests, reload
+  std::uint64_t fds = 0;          // the sum
+  std::uint64_t fds_at_most = 0;  // with every known role's pools full; a warning if too many
+  bool servers_are_bounded =
+      true;  // false: "*" or trust admit pools nobody can count, without a cap
   std::uint64_t memlock = 0;
 };
 
 // The number of shards that "auto" stands for on this machine.
 [[nodiscard]] std::uint32_t shard_count(const ShardsConfig& shards, const HostLimits& host);
 
-// The most server connections this database's pools can hold, over the roles known.
+// The most server connections this database's pools can hold, over the roles known; or all pools of
+// this server. What PostgreSQL itself allows is not known here.
 struct PoolSum {
   std::uint64_t connections = 0;
   bool bounded = true;
 };
 [[nodiscard]] PoolSum pool_sum(const Config& config, const DatabaseConfig& database);
+// REQUIRES: the server is in the configuration.
+[[nodiscard]] PoolSum pool_sum(const Config& config, std::string_view server);
 
 [[nodiscard]] LimitNeeds limit_needs(const Config& config, const HostLimits& host);
 [[nodiscard]] Result<LimitNeeds, std::vector<std::string>> check_limits(const Config& config,

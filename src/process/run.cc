@@ -150,6 +150,7 @@ int Pooler::serve(int signal_file) {
     return exit_failure;
   }
   listeners_ = std::move(opened).value();
+  shared_.placement.configure(runtime_->config, {});
   report_problems();
 
   int code = exit_ok;
@@ -265,6 +266,7 @@ std::string Pooler::reload() {
   runtime_ = std::move(runtime);
   report_problems();
   log::configure(runtime_->config.log);
+  shared_.placement.configure(runtime_->config, {});
   for (const auto& shard : shared_.shards) {
     Shard* const target = shard.get();
     target->post([target, runtime = runtime_] { target->reload(runtime); });

@@ -6,6 +6,7 @@
 
 #include "src/log/log.h"
 #include "src/pool/pool.h"
+#include "src/server/server_facts.h"
 #include "src/server/server_login.h"
 #include "src/session/client.h"
 #include "src/shard/roles.h"
@@ -18,11 +19,17 @@ namespace {
 
 // How long PostgreSQL may take to close its side of a connection we have ended.
 constexpr ring::Duration closing_limit = std::chrono::seconds{10};
+// Connections are often opened several at once: the facts of one will do for the others.
+constexpr ring::Duration facts_age_at_login = std::chrono::milliseconds{200};
 
 }  // namespace
 
-Server::Server(Shard& shard, Pool& pool)
-    : Stream{shard.loop(), stream_role::server}, shard_{shard}, pool_{pool}, id_{shard.next_id()} {
+Server::Server(Shard& shard, Pool& pool, Permit permit)
+    : Stream{shard.loop(), stream_role::server},
+      shard_{shard},
+      pool_{pool},
+      permit_{std::move(permit)},
+      id_{shard.next_id()} {
   timer_.owner = this;
   timer_.kind = timer_kind::server;
   created_ = used_ = shard.now();
@@ -30,6 +37,7 @@ Server::Server(Shard& shard, Pool& pool)
 
 Server::~Server() {
   if (cancel_waiting_) shard_.cancel_forwarded(*cancel_waiting_);
+  counted_.end(shard_.now());
 }
 
 void Server::connect() {
@@ -44,6 +52,7 @@ void Server::connect() {
     return fail("the host " + pool_.settings().host + " of server " + pool_.settings().server +
                 " did not resolve");
   }
+  counted_.begin(pool_.facts_desk(), pool_.settings().role, pool_.settings().dbname);
   const SocketAddress& address = found->second.front();
   const int socket = make_socket(address);
   if (socket < 0)
@@ -61,6 +70,8 @@ void Server::received(ring::Slice slice) {
   switch (phase_) {
     case Phase::ready:
       return relay(std::move(slice));
+    case Phase::moving:
+      return received_while_moving(std::move(slice));
     case Phase::logging_in:
       return login_received(slice);
     case Phase::connecting:
@@ -73,12 +84,15 @@ void Server::ended(int error) {
   const std::string reason =
       error == 0 ? "server closed the connection"
                  : std::string{"connection lost: "} + std::generic_category().message(error);
-  if (phase_ == Phase::closing) return close();
+  if (phase_ == Phase::closing) return gone(error == 0);
+  if (phase_ == Phase::moving) call_off_move();
   if (phase_ != Phase::ready || own_ == Own::connect_query) {
-    if (own_failed_) return login_failed(std::move(own_error_));
-    return login_failed({.sqlstate = std::string{wire::sqlstate::connection_failure},
-                         .message = "the server closed the connection during login",
-                         .detail = reason});
+    login_failed(
+        own_failed_ ? std::move(own_error_)
+                    : wire::ParsedError{.sqlstate = std::string{wire::sqlstate::connection_failure},
+                                        .message = "the server closed the connection during login",
+                                        .detail = reason});
+    return gone(error == 0);
   }
   log::warning("server connection ended", {{"shard", shard_.index()},
                                            {"database", pool_.key().database},
@@ -88,12 +102,22 @@ void Server::ended(int error) {
                                            {"linked", client_ != nullptr}});
   begin_closing();
   lose_client(wire::sqlstate::connection_failure, "server closed the connection unexpectedly");
+  gone(error == 0);
+}
+
+// The stream is over. Only its orderly end says that PostgreSQL has freed the slot, which it does first.
+void Server::gone(bool seen_to_end) {
+  if (!seen_to_end) permit_.lose();
   close();
 }
 
 void Server::send_failed(int) {
   // Its last words (why it closed) may still be there to be read: the end comes by itself.
-  if (phase_ == Phase::closing) return close();
+  if (phase_ == Phase::closing) return gone(false);
+  if (phase_ == Phase::moving) {
+    call_off_move();
+    return stay();
+  }
   receive_wanted(true);
 }
 
@@ -104,7 +128,9 @@ void Server::sent() {
 }
 
 void Server::timer_due() {
-  if (phase_ == Phase::closing) return close();
+  if (phase_ == Phase::closing) return gone(false);
+  if (phase_ == Phase::ready && own_ == Own::facts)
+    return discard("the server does not answer what its limits are");
   if (phase_ == Phase::ready && own_ != Own::connect_query) return;
   login_failed(
       {.sqlstate = std::string{wire::sqlstate::sqlclient_unable_to_establish_sqlconnection},
@@ -153,6 +179,9 @@ void Server::own_finished() {
       overrides_ = {};
       used_ = shard_.now();
       release_due_ = true;
+      return;
+    case Own::facts:
+      facts_finished();
       return;
     case Own::none:
       return;
@@ -235,7 +264,8 @@ void Server::release() {
   // Its last client may have read slowly: the next one's answers are to be read, and its end to be seen.
   receive_wanted(true);
   if (cancels_ > 0) return;  // cancel_ended() comes back here
-  used_ = shard_.now();
+  const bool unused = std::exchange(facts_over_, false);
+  if (!unused) used_ = shard_.now();
   const auto& settings = pool_.settings();
   // A session leaves more behind than parameters.
   if (settings.mode == PoolMode::session && !fresh_ && !std::exchange(reset_done_, true) &&
@@ -245,6 +275,11 @@ void Server::release() {
     return run_own(Own::reset, settings.reset_query);
   }
   if (std::exchange(defaults_due_, false)) return run_own(Own::reset, "RESET ALL");
+  // A new connection comes with new facts, unless there are some from a moment ago: its login has changed them.
+  if (!unused && (fresh_ || counted_.desk().due(shard_.now())) &&
+      ask_facts(fresh_ ? facts_age_at_login : ring::Duration::max())) {
+    return;
+  }
   pool_.put_back(*this);
 }
 
@@ -264,8 +299,7 @@ void Server::retire(std::string_view reason) {
   wire::append_terminate(message);
   send_text(message);
   begin_closing();
-  finish();
-  if (!is_idle()) shard_.loop().timers().set(timer_, shard_.now() + closing_limit);
+  finish_in_time();
 }
 
 void Server::discard(std::string_view reason) {
@@ -285,12 +319,20 @@ void Server::discard(std::string_view reason) {
   // PostgreSQL does not read on while it works for somebody who has gone: tell it to stop.
   if (busy) shard_.start_cancel(*this, std::nullopt);
   begin_closing();
+  finish_in_time();
+}
+
+// Half-closes and reads to the end, so that the slot is known to be free.
+void Server::finish_in_time() {
   finish();
   if (!is_idle()) shard_.loop().timers().set(timer_, shard_.now() + closing_limit);
 }
 
 void Server::begin_closing() {
+  if (phase_ == Phase::moving) pool_.move_called_off(moving_to_);
   phase_ = Phase::closing;
+  permit_.closing();
+  if (facts_ != nullptr) facts_abandoned();
   pool_.not_idle(*this);
 }
 
@@ -318,11 +360,12 @@ std::string_view Server::state_name() const {
       return "new";
     case Phase::closing:
       return "closing";
+    case Phase::moving:
     case Phase::ready:
       break;
   }
   if (cancels_ > 0 && client_ == nullptr) return "being_canceled";
-  if (own_ == Own::reset) return "tested";
+  if (own_ == Own::reset || own_ == Own::facts) return "tested";
   if (client_ != nullptr || !queue_.empty()) return "active";
   return "idle";
 }

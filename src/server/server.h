@@ -4,7 +4,8 @@
 //         they are for. Knows the session state that is confirmed by replies.
 // Owner:  its Pool, on its shard. Life: made by Pool::open_server, destroyed after its stream is closed,
 //         which is when PostgreSQL has closed its side: until then it counts against the pool's size.
-// Files:  server.cc life and release, server_login.cc the login, server_relay.cc replies (hot path).
+// Files:  server.cc life and release, server_login.cc the login, server_relay.cc replies (hot path),
+//         server_facts.cc what the instance tells of its limits, server_move.cc the way to another shard.
 // Errors: whatever is wrong with the connection ends it (fail) and the linked client with it.
 #pragma once
 
@@ -18,7 +19,10 @@
 #include "ring/stream.h"
 #include "ring/timer_wheel.h"
 #include "src/base/intrusive_list.h"
+#include "src/budget/facts_desk.h"
+#include "src/budget/permit.h"
 #include "src/server/request_queue.h"
+#include "src/server/server_state.h"
 #include "src/session/cancel.h"
 #include "src/session/parameters.h"
 #include "wire/authentication.h"
@@ -30,15 +34,24 @@ namespace pgring {
 class Client;
 class Pool;
 class Shard;
+struct FactsAsked;
 struct ServerLogin;
 
 class Server final : public ring::Stream {
  public:
-  enum class Phase : std::uint8_t { connecting, logging_in, ready, closing };
+  enum class Phase : std::uint8_t {
+    connecting,
+    logging_in,
+    ready,
+    moving,  // idle, and about to go to another shard
+    closing,
+  };
   // What a Query of our own is for.
-  enum class Own : std::uint8_t { none, connect_query, replay, reset };
+  enum class Own : std::uint8_t { none, connect_query, replay, reset, facts };
 
-  Server(Shard& shard, Pool& pool);
+  Server(Shard& shard, Pool& pool, Permit permit);
+  // One that comes from another shard: idle.
+  Server(Shard& shard, Pool& pool, ServerState state);
   ~Server();
 
   void connect();
@@ -50,6 +63,7 @@ class Server final : public ring::Stream {
   void send_failed(int error);
   void sent();
   void timer_due();
+  void quiet();
 
   // Links. REQUIRES for link: is_idle_ready().
   void link(Client& client);
@@ -75,6 +89,10 @@ class Server final : public ring::Stream {
   void run_own(Own purpose, std::string_view sql);
   [[nodiscard]] Own own() const { return own_; }
 
+  // Asks the instance for its facts if nobody does and what is known is older than max_age, or is due.
+  // True: it does, is not idle meanwhile, and goes back to its pool. REQUIRES: nothing outstanding.
+  [[nodiscard]] bool ask_facts(ring::Duration max_age);
+
   // Cancels on their way to this connection: it is not released before they are over.
   void cancel_when_usable(const CancelOrigin& origin);
   void cancel_started() { ++cancels_; }
@@ -88,12 +106,20 @@ class Server final : public ring::Stream {
   void discard(std::string_view reason);
   void stop();
 
+  // Leaves for another part of the pool. Ends in Pool::move_ready(), after which this object is done with; or
+  // in Pool::move_called_off(), after which it is put back, or closing. REQUIRES: may_move(), not in the idle
+  // list.
+  void begin_move(std::uint32_t part);
+  // Idle, with nothing of the server's own accord under way.
+  [[nodiscard]] bool may_move() const;
+
   [[nodiscard]] bool is_idle_ready() const {
     return phase_ == Phase::ready && client_ == nullptr && queue_.empty() && status_ == 'I' &&
            cancels_ == 0;
   }
 
   [[nodiscard]] Phase phase() const { return phase_; }
+  [[nodiscard]] Permit& permit() { return permit_; }
   [[nodiscard]] std::uint32_t backend_pid() const { return backend_pid_; }
   [[nodiscard]] const std::string& cancel_secret() const { return cancel_secret_; }
   [[nodiscard]] const Defaults& defaults() const { return defaults_; }
@@ -136,9 +162,22 @@ class Server final : public ring::Stream {
   void command_complete(std::span<const std::byte> body);
   void isolation_fault(std::string_view what);
 
+  // server_facts.cc
+  void facts_finished();
+  void facts_learned(FactsAsked& asked);
+  void facts_failed(const FactsAsked& asked, const wire::ParsedError& error);
+  void facts_abandoned();
+
+  // server_move.cc
+  void received_while_moving(ring::Slice slice);
+  void call_off_move();
+  void stay();
+
   void release();  // to the pool; nothing is outstanding
   void detach_client();
   void begin_closing();
+  void finish_in_time();
+  void gone(bool seen_to_end);
   void send_text(std::string_view messages);
   void lose_client(std::string_view sqlstate, std::string_view message);
 
@@ -164,13 +203,18 @@ class Server final : public ring::Stream {
   bool reset_done_ = false;    // since the last link of a session
   bool reset_seen_ = false;    // the client has RESET ALL or DISCARD ALL
   bool defaults_due_ = false;  // before the next link: take all parameters back to their defaults
+  bool facts_over_ = false;    // it was not used since: only asked for facts
   std::uint32_t cancels_ = 0;
+  std::uint32_t moving_to_ = 0;  // the part; phase moving only
 
+  Permit permit_;        // the budget's, as long as PostgreSQL may know this connection
   std::string partial_;  // body of an inspected message that came in pieces
   Defaults defaults_;
   Overrides overrides_;
   Overrides replayed_;  // what a replay will have set, with the server's spelling
   std::unique_ptr<ServerLogin> login_;
+  std::unique_ptr<FactsAsked> facts_;  // while own_ is facts
+  OurConnection counted_;              // among those the instance has of ours
   wire::ParsedError own_error_;
   std::string_view close_reason_;  // not empty: close instead of releasing; static text
   std::uint32_t backend_pid_ = 0;

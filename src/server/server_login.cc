@@ -24,7 +24,7 @@ namespace {
 namespace backend = wire::backend;
 
 // A server that sends more than this before it is ready is not one.
-constexpr std::size_t login_input_max = 1024 * 1024;
+constexpr std::size_t login_input_max = std::size_t{1024} * 1024;
 
 wire::ParsedError own_error(std::string_view sqlstate, std::string message, std::string hint) {
   return {.severity = "FATAL",
@@ -89,6 +89,8 @@ bool Server::login_message(char type, std::span<const std::byte> body) {
     case backend::BackendKeyData:
       if (const auto key = wire::parse_backend_key_data(body)) {
         backend_pid_ = key->pid;
+        permit_.backend_is(key->pid);
+        counted_.identified(key->pid);
         cancel_secret_.assign(reinterpret_cast<const char*>(key->secret.data()),
                               key->secret.size());
       }
@@ -243,8 +245,10 @@ bool Server::answer_sasl(const wire::Authentication& request) {
 void Server::login_finished() {
   ring::TimerWheel::cancel(timer_);
   login_.reset();
+  counted_.logged_in();
   fresh_ = true;
   used_ = shard_.now();
+  permit_.opened();
   log::info("server connection opened", {{"shard", shard_.index()},
                                          {"database", pool_.key().database},
                                          {"role", pool_.key().role},
@@ -263,10 +267,15 @@ void Server::login_failed(wire::ParsedError error) {
                                        {"detail", error.detail}});
   // A connect_query that takes too long is told to stop.
   if (phase_ == Phase::ready && !queue_.empty()) shard_.start_cancel(*this, std::nullopt);
+  const bool connecting = phase_ == Phase::connecting;
   begin_closing();
   ring::TimerWheel::cancel(timer_);
   const bool never_opened = is_idle();
-  if (!never_opened) close();
+  if (connecting && !never_opened) {
+    close();  // PostgreSQL does not know of it
+  } else if (!never_opened) {
+    finish_in_time();
+  }
   pool_.login_failed(*this, std::move(error), never_opened);
 }
 

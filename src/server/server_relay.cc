@@ -5,6 +5,7 @@
 #include "src/log/log.h"
 #include "src/pool/pool.h"
 #include "src/server/server.h"
+#include "src/server/server_facts.h"
 #include "src/session/client.h"
 #include "src/shard/roles.h"
 #include "src/shard/shard.h"
@@ -20,7 +21,7 @@ namespace {
 namespace backend = wire::backend;
 
 // More of an inspected message than this is not kept; what is looked for stands at its beginning.
-constexpr std::size_t inspected_max = 64 * 1024;
+constexpr std::size_t inspected_max = std::size_t{64} * 1024;
 
 enum class Kind : std::uint8_t { reply, inspected_reply, asynchronous, unknown };
 
@@ -105,7 +106,7 @@ void Server::relay(ring::Slice slice) {
 // False: the connection has been ended.
 bool Server::relay_chunk(const ring::Slice& slice) {
   const auto chunk = slice.bytes();
-  pool_.stats().sent += chunk.size();
+  if (own_ != Own::facts) pool_.stats().sent += chunk.size();  // clients' traffic
   std::uint32_t position = 0;
   std::uint32_t run = 0;  // [run, …) is to be forwarded and lies in one piece
   const auto forward_run = [&](std::uint32_t end) {
@@ -158,7 +159,7 @@ bool Server::relay_chunk(const ring::Slice& slice) {
 
 // Decides where the message goes. False: it may not come now, and the connection has been ended.
 bool Server::begin_message(const wire::Framer::Part& part) {
-  inspecting_ = is_inspected(part.type);
+  inspecting_ = is_inspected(part.type) || (own_ == Own::facts && part.type == backend::DataRow);
   switch (kind_of(part.type)) {
     case Kind::unknown:
       isolation_fault("message of an unknown type");
@@ -189,6 +190,9 @@ bool Server::end_message(char type, std::span<const std::byte> body) {
       return true;
     case backend::CommandComplete:
       command_complete(body);
+      return true;
+    case backend::DataRow:
+      if (facts_ != nullptr) facts_->reader.row(body);
       return true;
     case backend::CopyInResponse: {
       bool violation = false;
@@ -306,6 +310,7 @@ void Server::parameter_status(std::span<const std::byte> body) {
 }
 
 void Server::command_complete(std::span<const std::byte> body) {
+  if (facts_ != nullptr) facts_->reader.command_complete();
   if (body.empty() || own_ != Own::none) return;
   const char first = static_cast<char>(body[0]);
   if (first != 'R' && first != 'D') return;

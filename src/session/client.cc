@@ -160,10 +160,9 @@ void Client::server_lost(std::string_view sqlstate, std::string_view message, bo
   end(readable);
 }
 
-void Client::wait_expired(std::string_view detail) {
+void Client::wait_expired(std::string_view detail, std::string_view hint) {
   fatal(wire::sqlstate::too_many_connections,
-        "timed out waiting for a server connection (timeouts.query_wait)", detail,
-        "Raise the pool's pool_size, shorten transactions, or raise timeouts.query_wait.");
+        "timed out waiting for a server connection (timeouts.query_wait)", detail, hint);
 }
 
 void Client::notify_waiting() {
@@ -260,11 +259,12 @@ void Client::fatal(const wire::ErrorFields& fields) {
   // Names and texts of its own come back to it: drivers cannot decode what is not UTF-8.
   const std::string text = readable_utf8(fields.message);
   const std::string detail = readable_utf8(fields.detail);
+  const std::string hint = readable_utf8(fields.hint);
   wire::append_error_response(message, {.severity = fields.severity,
                                         .sqlstate = fields.sqlstate,
                                         .message = text,
                                         .detail = detail,
-                                        .hint = fields.hint});
+                                        .hint = hint});
   log_disconnect(text);
   leave_server();
   if (readable) send_text(message);

@@ -70,7 +70,8 @@ class Client final : public ring::Stream {
   // Its server connection has ended. No message: the server's own last words were passed on. Not readable:
   // in the middle of a message to this client.
   void server_lost(std::string_view sqlstate, std::string_view message, bool readable);
-  void wait_expired(std::string_view detail);
+  // Which limit stopped it and who holds it; what can be done about that.
+  void wait_expired(std::string_view detail, std::string_view hint);
   void notify_waiting();
   void parameter_changed(const Defaults& defaults, const Overrides& overrides);
   void parameters_canonical(const Overrides& overrides);

@@ -18,7 +18,7 @@
 namespace pgring {
 namespace {
 
-std::string quoted(std::string_view name) { return "\"" + std::string{name} + "\""; }
+std::string in_quotes(std::string_view name) { return "\"" + std::string{name} + "\""; }
 
 }  // namespace
 
@@ -29,11 +29,11 @@ void Client::begin_authentication() {
     if (login.known) return authenticated();
     if (login.is_console) {
       return fatal(wire::sqlstate::insufficient_privilege,
-                   "role " + quoted(user_) + " may not use the console", {},
+                   "role " + in_quotes(user_) + " may not use the console", {},
                    "Name it in console.admins or console.viewers.");
     }
     return fatal(wire::sqlstate::invalid_catalog_name,
-                 "database " + quoted(database_) + " does not exist");
+                 "database " + in_quotes(database_) + " does not exist");
   }
   phase_ = Phase::authenticating;
   const auto entry = config.users.find(user_);
@@ -157,7 +157,7 @@ bool Client::scram_answer(std::span<const std::byte> body) {
 
 void Client::authentication_failed() {
   fatal(wire::sqlstate::invalid_password,
-        "password authentication failed for user " + quoted(user_));
+        "password authentication failed for user " + in_quotes(user_));
 }
 
 }  // namespace pgring

@@ -22,9 +22,9 @@ namespace pgring {
 namespace {
 
 // More than any packet of a login; what a client sends ahead of its ReadyForQuery must fit too.
-constexpr std::size_t login_input_max = 96 * 1024;
+constexpr std::size_t login_input_max = std::size_t{96} * 1024;
 
-std::string quoted(std::string_view name) { return "\"" + std::string{name} + "\""; }
+std::string in_quotes(std::string_view name) { return "\"" + std::string{name} + "\""; }
 
 bool contains(const std::vector<std::string>& names, std::string_view name) {
   return std::ranges::find(names, name) != names.end();
@@ -177,11 +177,11 @@ bool Client::startup_message(const wire::StartupMessage& message, std::string_vi
       case ClientLimits::Reached::database:
         fatal(
             wire::sqlstate::too_many_connections,
-            "too many clients for database " + quoted(database_),
+            "too many clients for database " + in_quotes(database_),
             "The limit is the database's max_clients = " + std::to_string(*limits.database) + ".");
         return false;
       case ClientLimits::Reached::role:
-        fatal(wire::sqlstate::too_many_connections, "too many clients for role " + quoted(user_),
+        fatal(wire::sqlstate::too_many_connections, "too many clients for role " + in_quotes(user_),
               "The limit is the role's max_clients = " + std::to_string(*limits.role) + ".");
         return false;
     }
@@ -196,9 +196,7 @@ bool Client::startup_message(const wire::StartupMessage& message, std::string_vi
 bool Client::move_home() {
   ClientLogin& login = *login_;
   const Config& config = shard_.config();
-  const DatabaseConfig* database = find_database(config, database_);
-  PoolHome& home = shard_.shared().placement.home(
-      login.key, effective_pool_size(config, *database, login.key.role));
+  PoolHome& home = shard_.shared().placement.home(login.key, config);
   login.home = &home;
   login.part = Placement::least_loaded(home);
   for (std::uint32_t part = 0; part < home.parts(); ++part) {

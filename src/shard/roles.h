@@ -17,7 +17,8 @@ inline constexpr std::uint32_t server = 2;
 inline constexpr std::uint32_t cancel = 3;
 inline constexpr std::uint32_t pool_waiters = 4;
 inline constexpr std::uint32_t maintenance = 5;
-inline constexpr std::uint32_t console = 6;  // a command that waits
+inline constexpr std::uint32_t console = 6;    // a command that waits
+inline constexpr std::uint32_t pool_seek = 7;  // a pool that is short of connections
 }  // namespace timer_kind
 
 namespace buffer_group {

@@ -59,11 +59,14 @@ void Shard::listen(int socket) {
 
 void Shard::run() {
   open_forced_pools();
-  while (!finished()) {
-    loop_.turn(*this);
-    retired_.clear();
-    if (life_ != Life::serving) maintain_life();
-  }
+  while (!finished()) turn();
+}
+
+void Shard::turn() {
+  loop_.turn(*this);
+  retired_.clear();
+  retired_servers_.clear();
+  if (life_ != Life::serving) maintain_life();
 }
 
 bool Shard::finished() const {
@@ -150,6 +153,11 @@ void Shard::on_sent(ring::Stream& stream) {
   if (stream.role() == stream_role::server) return static_cast<Server&>(stream).sent();
 }
 
+void Shard::on_quiet(ring::Stream& stream) {
+  POOLER_CHECK(stream.role() == stream_role::server);
+  static_cast<Server&>(stream).quiet();
+}
+
 void Shard::on_closed(ring::Stream& stream) {
   if (stream.role() == stream_role::client) {
     auto& client = static_cast<Client&>(stream);
@@ -175,6 +183,8 @@ void Shard::on_timer(ring::Timer& timer) {
       return static_cast<CancelConnection*>(timer.owner)->timer_due();
     case timer_kind::pool_waiters:
       return static_cast<Pool*>(timer.owner)->waiters_due();
+    case timer_kind::pool_seek:
+      return static_cast<Pool*>(timer.owner)->seek_due();
     case timer_kind::maintenance:
       return maintain();
     case timer_kind::console:
@@ -327,8 +337,7 @@ void Shard::open_forced_pools() {
   for (const auto& [name, database] : config().databases) {
     if (database.wildcard || database.user.empty() || database.min_pool_size == 0) continue;
     const PoolKey key{name, database.user};
-    PoolHome& home =
-        shared_.placement.home(key, effective_pool_size(config(), database, database.user));
+    PoolHome& home = shared_.placement.home(key, config());
     for (std::uint32_t part = 0; part < home.parts(); ++part) {
       if (home.shards[part] == index_) pool(key, home, part).maintain();
     }
@@ -337,7 +346,24 @@ void Shard::open_forced_pools() {
 
 void Shard::maintain() {
   for (const auto& [key, pool] : pools_) pool->maintain();
+  shared_.budget.tick(now());
   loop_.timers().set(maintenance_, now() + maintenance_interval);
+}
+
+void Shard::move_server(PoolHome& home, std::uint32_t part, ServerState state) {
+  // On its way it is no shard's, but work it is: none of them may think that all is done and end.
+  shared_.working_shards.fetch_add(1);
+  Shard& target = *shared_.shards[home.shards[part]];
+  target.post([&target, &home, part, state = std::move(state)]() mutable {
+    target.adopt_server(home, part, std::move(state));
+  });
+}
+
+void Shard::adopt_server(PoolHome& home, std::uint32_t part, ServerState state) {
+  pool(home.key, home, part).adopt_server(std::move(state));
+  // Counted here before it is not counted there.
+  if (!works_) count_work();
+  shared_.working_shards.fetch_sub(1);
 }
 
 // Commands.
@@ -398,6 +424,10 @@ void Shard::maintain_life() {
       pool->end("pgring is shutting down");
     }
   }
+  count_work();
+}
+
+void Shard::count_work() {
   if (has_work() == works_) return;
   works_ = !works_;
   if (works_) {

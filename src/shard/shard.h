@@ -23,6 +23,11 @@
 
 namespace pgring {
 
+// Server connections that came from other shards, and that went to them, since the start.
+struct ShardCounters {
+  std::uint64_t moves_in = 0, moves_out = 0;
+};
+
 class Shard {
  public:
   Shard(Shared& shared, std::uint32_t index, std::shared_ptr<const Runtime> runtime);
@@ -34,6 +39,8 @@ class Shard {
   // Takes a listening socket.
   void listen(int socket);
   void run();
+  void turn();                          // one of run()'s
+  [[nodiscard]] bool finished() const;  // nothing is left to do after a stop
 
   // From any thread.
   void post(ring::Mailbox::Task task) { loop_.mailbox().post(std::move(task)); }
@@ -46,6 +53,7 @@ class Shard {
   void on_end(ring::Stream& stream, int error);
   void on_send_failed(ring::Stream& stream, int error);
   void on_sent(ring::Stream& stream);
+  void on_quiet(ring::Stream& stream);
   void on_closed(ring::Stream& stream);
   void on_timer(ring::Timer& timer);
 
@@ -70,6 +78,12 @@ class Shard {
   [[nodiscard]] Pool& pool(const PoolKey& key, PoolHome& home, std::uint32_t part);
   [[nodiscard]] const std::map<PoolKey, std::unique_ptr<Pool>>& pools() const { return pools_; }
 
+  // Server connections that change shards.
+  void move_server(PoolHome& home, std::uint32_t part, ServerState state);
+  void adopt_server(PoolHome& home, std::uint32_t part, ServerState state);
+  // Destroyed at the end of the turn.
+  void retire(std::unique_ptr<Server> server) { retired_servers_.push_back(std::move(server)); }
+
   // Commands, on the shard's thread.
   void apply_life();
   void reload(std::shared_ptr<const Runtime> runtime);
@@ -87,6 +101,7 @@ class Shard {
   [[nodiscard]] const Runtime& runtime() const { return *runtime_; }
   [[nodiscard]] Shared& shared() { return shared_; }
   [[nodiscard]] ParameterTable& parameters() { return parameters_; }
+  [[nodiscard]] ShardCounters& counters() { return counters_; }
   [[nodiscard]] std::uint32_t index() const { return index_; }
   [[nodiscard]] ring::Instant now() const { return loop_.now(); }
   [[nodiscard]] std::uint64_t next_id() {
@@ -97,13 +112,13 @@ class Shard {
   [[nodiscard]] const ClientList& clients() const { return clients_; }
 
  private:
-  [[nodiscard]] bool finished() const;
   void open_forced_pools();
   [[nodiscard]] bool has_work() const;
   [[nodiscard]] bool only_consoles() const;
   void close_consoles();
   void maintain();
   void maintain_life();
+  void count_work();
   void apply_pause();
 
   Shared& shared_;
@@ -114,7 +129,9 @@ class Shard {
   std::vector<std::unique_ptr<ring::Listener>> listeners_;
   std::map<PoolKey, std::unique_ptr<Pool>> pools_;
   ClientList clients_;
-  std::vector<std::unique_ptr<Client>> retired_;  // handed over in this turn; destroyed at its end
+  // Handed over in this turn; destroyed at its end.
+  std::vector<std::unique_ptr<Client>> retired_;
+  std::vector<std::unique_ptr<Server>> retired_servers_;
   std::map<const Client*, std::unique_ptr<Client>> owned_;
   std::vector<Client*> by_key_;  // cancel key's slot -> client
   std::vector<std::uint32_t> free_keys_;
@@ -122,6 +139,7 @@ class Shard {
   std::map<std::string, wire::ScramSecret, std::less<>> scram_secrets_;
   std::map<std::uint64_t, Client*> cancelling_;
   ring::Timer maintenance_;
+  ShardCounters counters_;
   std::set<std::string, std::less<>> paused_;  // databases
   bool all_paused_ = false;
   Life life_ = Life::serving;

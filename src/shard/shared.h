@@ -1,4 +1,5 @@
-// What the shards of one process share. Written at start, at login and by commands, never per message.
+// What the shards of one process share. Written at start, at login, by commands and when a server's
+// facts are learned, never per message.
 //
 // Owner:  run_pooler(), which outlives the shards. Atomics for any thread, the rest constant after start.
 #pragma once
@@ -10,8 +11,11 @@
 #include <string>
 #include <vector>
 
+#include "src/budget/desk.h"
+#include "src/budget/facts_desk.h"
 #include "src/pool/placement.h"
 #include "src/shard/client_limits.h"
+#include "src/shard/superuser_hints.h"
 
 namespace pgring {
 
@@ -30,7 +34,12 @@ struct Shared {
   Shared(const Shared&) = delete;
   Shared& operator=(const Shared&) = delete;
 
+  BudgetDesk budget;
+  SuperuserHints superusers;
   Placement placement;
+  FactsDesks facts;
+  // Constant after start; may be empty. Called on the thread of the shard that asked, with the server's name.
+  std::function<void(const std::string& server, const Learned& learned)> facts_learned;
   // Shards that have more left than console clients. None, in a shutdown: the consoles are closed and all
   // shards end; until then each of them answers what a console asks.
   std::atomic<std::uint32_t> working_shards;

@@ -9,6 +9,7 @@ import pytest
 from harness.postgres import DATABASE
 
 DRIVER = "/usr/share/java/postgresql.jar"
+NO_TRACE = "-XX:-UsePerfData"  # else the JVM leaves a folder in /tmp
 SOURCE = os.path.join(os.path.dirname(__file__), "LogIn.java")
 
 
@@ -23,8 +24,8 @@ def tool(name):
 def classes(tmp_path_factory):
     folder = tmp_path_factory.mktemp("classes")
     assert os.path.exists(DRIVER), f"{DRIVER} is missing: install libpostgresql-jdbc-java"
-    done = subprocess.run([tool("javac"), "-d", str(folder), SOURCE], capture_output=True,
-                          text=True)
+    done = subprocess.run([tool("javac"), f"-J{NO_TRACE}", "-d", str(folder), SOURCE],
+                          capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return folder
 
@@ -32,7 +33,7 @@ def classes(tmp_path_factory):
 def test_pgjdbc_runs_transactions(pooler, ledger, classes):
     threshold = "5" if pooler.named_statements else "0"
     done = subprocess.run(
-        [tool("java"), "-cp", f"{classes}:{DRIVER}", "LogIn",
+        [tool("java"), NO_TRACE, "-cp", f"{classes}:{DRIVER}", "LogIn",
          f"jdbc:postgresql://{pooler.host}:{pooler.port}/{DATABASE}", threshold],
         capture_output=True, text=True, env=pooler.libpq_env(), timeout=120)
     assert done.returncode == 0 and done.stdout.strip() == "ok", done.stdout + done.stderr

@@ -11,7 +11,7 @@
 #include "wire/scram_client.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  std::string_view rest(reinterpret_cast<const char*>(data), size);
+  const std::string_view rest(reinterpret_cast<const char*>(data), size);
   static_cast<void>(wire::parse_authentication(wire::as_bytes(rest)));
 
   // With keys, not a password: a million iterations per input would find nothing.

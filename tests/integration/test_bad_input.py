@@ -248,7 +248,7 @@ def test_a_broken_authentication_is_refused(pgring, raw, method, name):
     assert raw(pooler).login().value("select 1") == "1"
 
 
-def test_a_thousand_silent_connections_disturb_nobody(pooler, neighbour, raw):
+def test_a_thousand_silent_connections_disturb_nobody(pooler, neighbour, raw, many_files):
     silent = [raw(pooler) for _ in range(1000)]
     before = neighbour.queries
     until(lambda: neighbour.queries > before + 50, "the neighbour works on")

@@ -65,6 +65,39 @@ BAD = {
                                    ["mian", "main"]),
     "a bad size": ("[auth]", '[ring]\nclient_buffer_size = "lots"\n[auth]', '"lots"',
                    ["client_buffer_size"]),
+    "a duration that must not be off": (
+        "[auth]", '[timeouts]\nserver_login_retry = "off"\n[auth]', '"off"',
+        ["server_login_retry", "cannot be off"]),
+    "a retry without a wait": (
+        "[auth]", '[timeouts]\nserver_login_retry = "0s"\n[auth]', '"0s"',
+        ["server_login_retry", "cannot be off"]),
+    "a cap of nothing": ('"/tmp"', '"/tmp"\nmax_connections = 0', "0\n\n[database",
+                         ["server.main.max_connections", '"auto"', "PostgreSQL"]),
+    "fewer than no slots left free": ('"/tmp"', '"/tmp"\nkeep_free = -1', "-1", ["keep_free"]),
+    "no weight": ('server = "main"', 'server = "main"\nweight = 0', "0\n\n[auth",
+                  ["weight", "1 to 1000", "relative"]),
+    "a role's weight too large": ("[auth]", "[role.app]\nweight = 1001\n[auth]", "1001",
+                                  ["role.app.weight", "1 to 1000"]),
+    "a wait for the reserve without unit": (
+        'server = "main"', 'server = "main"\nreserve_pool_timeout = 5', "5\n\n[auth",
+        ["reserve_pool_timeout", '"5s"']),
+    "a minimum above the pool's size": (
+        'server = "main"', 'server = "main"\npool_size = 4\nmin_pool_size = 7', "7\n\n[auth",
+        ["min_pool_size", "pool_size (4)", "lower min_pool_size"]),
+    "a minimum above the database's limit": (
+        'server = "main"', 'server = "main"\nmax_connections = 4\nmin_pool_size = 7', "7\n\n[auth",
+        ["min_pool_size", "max_connections (4)", "lower min_pool_size"]),
+    "a minimum above the server's cap": (
+        'server = "main"', 'server = "small"\nmin_pool_size = 7\n[server.small]\nmax_connections = 4',
+        "7\n[server", ["min_pool_size", "server.small.max_connections (4)"]),
+    "minima that sum above the server's cap": (
+        '"/tmp"', '"/tmp"\nmax_connections = 8\n[database.a]\nuser = "u"\nmin_pool_size = 4\n'
+        '[database.b]\nuser = "v"\nmin_pool_size = 5', "8\n[database",
+        ["server.main.max_connections", "database.a (4)", "database.b (5)", "lower a min_pool_size"]),
+    "minima that sum above the role's limit": (
+        "[auth]", '[role.u]\nmax_connections = 8\n[database.a]\nuser = "u"\nmin_pool_size = 4\n'
+        '[database.b]\nuser = "u"\nmin_pool_size = 5\n[auth]', "8\n[database",
+        ["role.u.max_connections", "database.a (4)", "database.b (5)", "raise max_connections"]),
     "an unknown capability": ("[auth]", '[ring]\ndisable = ["min_weight"]\n[auth]', '"min_weight"',
                               ["min_weight", "min_wait"]),
 }
@@ -100,6 +133,16 @@ def test_all_errors_are_shown_at_once(write):
     said = done.stdout + done.stderr
     for needle in ('"x"', "backolg", '"nothing"', '"other"'):
         assert f":{place(text, needle)}:" in said, said
+
+
+def test_a_reserve_that_nobody_can_reach_is_warned_about_and_no_error(write):
+    text = GOOD.replace('server = "main"',
+                        'server = "main"\nreserve_pool_size = 5\nreserve_pool_timeout = "off"')
+    path = write(text)
+    done = run("check", path)
+    assert done.returncode == 0, done
+    assert f"{path}:{place(text, chr(34) + 'off')}: warning: " in done.stderr
+    assert "reserve_pool_timeout" in done.stderr and "never used" in done.stderr
 
 
 def test_check_says_what_would_run(write):

@@ -155,6 +155,27 @@ def test_databases_show_size_and_limits(pooler):
     assert row["host"] == pooler.postgres.socket_dir and row["port"] == str(pooler.postgres.port)
 
 
+def test_databases_show_reserve_and_limit_as_pgbouncer_does(pgring, raw):
+    pooler = pgring(changes={"database": {
+        "bench": {"server": "main", "min_pool_size": 2, "reserve_pool_size": 4, "max_connections": 25},
+        "free": {"server": "main", "dbname": "bench"}}})
+    rows = {row["name"]: row for row in pooler.show("DATABASES")}
+    shown = ("pool_size", "min_pool_size", "reserve_pool_size", "max_connections")
+    assert [rows["bench"][column] for column in shown] == ["20", "2", "4", "25"]
+    assert [rows["free"][column] for column in shown] == ["20", "0", "0", "0"]  # 0 is unlimited
+    pooler.write_config({"database": {"bench": {"reserve_pool_size": 5, "max_connections": 26,
+                                                "weight": 3}}})
+    assert raw(pooler).login(CONSOLE_ADMIN, "pgring").run("RELOAD")[0].tag == "RELOAD"
+    (row,) = [row for row in pooler.show("DATABASES") if row["name"] == "bench"]
+    assert (row["reserve_pool_size"], row["max_connections"]) == ("5", "26")
+    config = {row["key"]: row for row in pooler.show("CONFIG")}
+    assert config["database.bench.weight"]["value"] == "3"
+    assert config["database.free.max_connections"]["value"] == "unlimited"
+    assert config["server.main.max_connections"]["value"] == "auto"
+    assert (config["server.main.keep_free"]["value"],
+            config["server.main.keep_free"]["changeable"]) == ("3", "yes")
+
+
 def test_pause_waits_for_transactions_then_holds_everybody_until_resume(pooler, postgres, raw):
     busy, other = raw(pooler).login(), raw(pooler).login()
     busy.run("begin")

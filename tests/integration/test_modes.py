@@ -252,9 +252,9 @@ def test_a_long_limit_does_not_put_off_a_short_one(pgring, raw, limits, wait_s, 
 
 
 def test_a_transaction_is_timed_from_its_own_begin_in_a_session_too(pgring, raw):
-    client = raw(pgring(changes={"timeouts": {"transaction": "1s"}},
+    client = raw(pgring(changes={"timeouts": {"transaction": "2s"}},
                         database={"pool_mode": "session"})).login()
-    for _ in range(8):
+    for _ in range(8):  # together longer than the limit, each far from it
         client.run("begin")
         time.sleep(0.3)
         client.run("commit")

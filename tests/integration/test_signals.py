@@ -188,7 +188,7 @@ def test_a_connected_console_works_while_pgring_drains(pgring, raw):
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT])
 def test_connections_that_are_always_kept_do_not_keep_pgring_running(pgring, postgres, raw, signum):
-    pooler = pgring(database={"min_pool_size": 2})
+    pooler = pgring(database={"min_pool_size": 2, "pool_size": 4})
     client = raw(pooler).login()
     client.run("select 1")
     until(lambda: len(postgres.backends()) >= 2, "min_pool_size is reached")

@@ -131,7 +131,7 @@ def test_a_role_may_have_its_own_pool_size_and_mode(pgring, postgres, raw):
     assert len(postgres.backends("usename = 'app_md5'")) == 3
 
 
-def test_thousands_that_wait_for_their_login_at_once_are_served(pgring, raw):
+def test_thousands_that_wait_for_their_login_at_once_are_served(pgring, raw, many_files):
     # One server connection goes from hand to hand: nothing may be deeper for the last than for the first.
     pooler = pgring(changes={"auth": {"method": "trust"}},
                     database={"pool_size": 1, "connect_query": "select pg_sleep(3)"})

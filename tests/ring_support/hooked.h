@@ -19,6 +19,7 @@ class HookedStream : public ring::Stream {
   std::function<void(int)> ended;
   std::function<void(int)> send_failed;
   std::function<void()> sent;
+  std::function<void()> quiet;
   std::function<void()> closed;
 };
 
@@ -49,6 +50,7 @@ struct Handler {
   void on_end(ring::Stream& stream, int error) { call(of(stream).ended, error); }
   void on_send_failed(ring::Stream& stream, int error) { call(of(stream).send_failed, error); }
   void on_sent(ring::Stream& stream) { call(of(stream).sent); }
+  void on_quiet(ring::Stream& stream) { call(of(stream).quiet); }
   void on_closed(ring::Stream& stream) { call(of(stream).closed); }
 };
 

@@ -20,8 +20,9 @@ inline constexpr std::uint32_t relay_timer_kind = 1;
 struct RelayOptions {
   ring::ReceiveOptions client{.group = 0, .credit = 32 * 1024};
   ring::ReceiveOptions server{.group = 1, .credit = 128 * 1024};
-  std::size_t queue_high = 64 * 1024;  // above: nothing more is received for this queue
-  std::size_t queue_low = 16 * 1024;   // below: it is again
+  std::size_t queue_high =
+      std::size_t{64} * 1024;                      // above: nothing more is received for this queue
+  std::size_t queue_low = std::size_t{16} * 1024;  // below: it is again
   ring::Duration linger = std::chrono::seconds{60};
 };
 

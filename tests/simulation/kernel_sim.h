@@ -45,7 +45,7 @@ struct Faults {
   unsigned early_end = 0;   // a multishot receive ends although it brought bytes
   unsigned no_buffer = 0;   // ENOBUFS although there are buffers
   unsigned late_cancel =
-      0;  // a cancel finds the operation running (EALREADY); it completes by itself
+      0;  // a cancel finds the operation running (EALREADY); it goes on, or is interrupted
   unsigned no_descriptor = 0;  // accept meets EMFILE although there are descriptors
   unsigned refuse = 0;         // a connect is refused
   ring::Duration connect_delay_max{0};

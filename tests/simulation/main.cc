@@ -9,9 +9,10 @@
 #include <string>
 #include <string_view>
 
+#include "ring/poison.h"
 #include "tests/simulation/seeds.h"
 
-#ifdef __SANITIZE_ADDRESS__
+#ifdef RING_ADDRESS_SANITIZER
 #include <sanitizer/common_interface_defs.h>
 #endif
 
@@ -37,7 +38,7 @@ int main(int argc, char** argv) {
     if (argument.starts_with("--steps=")) ::setenv("SIM_STEPS", argv[i] + 8, 1);
   }
   std::signal(SIGABRT, on_abort);
-#ifdef __SANITIZE_ADDRESS__
+#ifdef RING_ADDRESS_SANITIZER
   __sanitizer_set_death_callback(tell_seed);
 #endif
   return doctest::Context{argc, argv}.run();

@@ -123,6 +123,7 @@ bool Operations::is_ready(const Running& running) const {
     }
     case Operation::cancel:
       return true;
+    case Operation::stop:  // names a cancel's completion only
     case Operation::none:
       break;
   }
@@ -156,6 +157,7 @@ void Operations::go_on(Running& running) {
       return cancel(running);
     case Operation::wake:
       return wake(running);
+    case Operation::stop:  // names a cancel's completion only
     case Operation::none:
       break;
   }
@@ -269,9 +271,13 @@ void Operations::cancel(Running& running) {
   });
   if (found == running_.end()) return finish(running, -ENOENT);
   Running& target = **found;
-  // Running just now: it ends by itself when it can, else the cancel ends it later.
-  if (is_ready(target) && network_.random.chance(network_.faults.late_cancel))
-    return finish(running, -EALREADY);
+  // Running just now, in a worker thread: it ends by itself when it can, or is interrupted.
+  if (is_ready(target) && network_.random.chance(network_.faults.late_cancel)) {
+    finish(running, -EALREADY);
+    if (target.request.kind == Operation::receive && network_.random.chance(500))
+      finish(target, -EINTR);
+    return;
+  }
   finish(running, 0);
   if (target.request.kind == Operation::send) target.socket->sending = false;
   finish(target, -ECANCELED);

@@ -7,12 +7,14 @@
 #include <cstdlib>
 #include <functional>
 
+#include "ring/poison.h"
+
 namespace sim {
 
 inline std::uint64_t seed_running = 0;  // for the last words of a run that aborts
 
 // A sanitizer makes a run some thirty times longer.
-#ifdef __SANITIZE_ADDRESS__
+#ifdef RING_ADDRESS_SANITIZER
 inline constexpr std::uint64_t fewer = 20;
 #else
 inline constexpr std::uint64_t fewer = 1;

@@ -1,7 +1,10 @@
 """The pytest fixtures of tests/integration and tests/drivers."""
 
+import resource
+
 import pytest
 
+from harness.budget import USERLIST, SmallPostgres, config
 from harness.pooler import Pgring
 from harness.postgres import Postgres
 from harness.raw import RawClient
@@ -15,12 +18,35 @@ def postgres():
     server.stop()
 
 
+@pytest.fixture(scope="session")
+def shared_small_postgres():
+    server = SmallPostgres()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def small_postgres(shared_small_postgres):
+    """A PostgreSQL of 20 connections that a test may restart and whose limits it may alter."""
+    yield shared_small_postgres
+    shared_small_postgres.forget_limits()
+
+
 @pytest.fixture
 def own_postgres():
     """A PostgreSQL for one test that stops, restarts or reconfigures it."""
     server = Postgres()
     yield server
     server.stop()
+
+
+@pytest.fixture
+def many_files():
+    """Lets a test hold thousands of sockets, where the user's soft limit is 1024; the hard limit."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    yield hard
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 class Maker:
@@ -63,6 +89,17 @@ def pgring(pgring_idle):
 
     def make(server=None, **options):
         return pgring_idle(server, **options).start()
+
+    return make
+
+
+@pytest.fixture
+def small_pgring(small_postgres, pgring):
+    """Makes started pgring processes on four shards before the small PostgreSQL."""
+
+    def make(changes=None, **database):
+        return pgring(small_postgres, changes=config(changes or {}), database=database,
+                      userlist=USERLIST)
 
     return make
 

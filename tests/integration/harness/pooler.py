@@ -71,7 +71,7 @@ class Pgring:
         return {
             "listen": {"address": ["127.0.0.1"], "port": self.port,
                        "unix_socket_dir": self.socket_dir},
-            "shards": {"count": 1},
+            "shards": {"count": int(os.environ.get("PGRING_TEST_SHARDS", "1"))},
             "server": {"main": {"host": self.postgres.socket_dir, "port": self.postgres.port}},
             "database": {"*": {"server": "main"}},
             "auth": {"method": "scram-sha-256", "file": self.userlist_path},

@@ -12,6 +12,8 @@ DEADLINE_S = float(os.environ.get("PGRING_TEST_DEADLINE", "20"))
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _PR_SET_PDEATHSIG = 1
+_PORTS = range(15000, 32000)
+_WORKERS_MAX = 8
 
 
 def until(condition, what, deadline_s=None):
@@ -41,9 +43,14 @@ def stays(condition, what, for_s):
 
 
 def free_port(family=socket.AF_INET, host="127.0.0.1"):
-    """A port that is free now and outside the ephemeral range, so that no client takes it."""
+    """A port that is free now and outside the ephemeral range, so that no client takes it.
+
+    Each of pytest's workers has ports of its own: what one has chosen and not bound yet is safe.
+    """
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    first = _PORTS.start + worker % _WORKERS_MAX
     for _ in range(200):
-        port = random.randrange(15000, 32000)
+        port = random.choice(range(first, _PORTS.stop, _WORKERS_MAX))
         with socket.socket(family, socket.SOCK_STREAM) as probe:
             try:
                 probe.bind((host, port))

@@ -52,7 +52,7 @@ TEST_CASE("scram server: a proof with any bit changed is refused as a wrong pass
 
 TEST_CASE("scram server: a nonce or channel binding not of this exchange is malformed") {
   const std::string text(wire_test::client_final);
-  const auto answer = [](std::string final_message) {
+  const auto answer = [](const std::string& final_message) {
     ScramServer server = example_server();
     CHECK(server.receive(wire_test::client_first).step == ScramServerStep::send_continue);
     return server.receive(final_message).step;

@@ -32,7 +32,7 @@ TEST_CASE("statement hint: ordinary queries are not seen") {
 TEST_CASE("statement hint: a word is found at every position of texts of every length") {
   // Method: against vector blocks of 64 and their tails, each word at each offset of each length.
   for (std::size_t size = 3; size < 200; ++size) {
-    std::string text(size, '.');
+    const std::string text(size, '.');
     REQUIRE_FALSE(may_change_settings(text));
     for (const std::string_view word : {"set", "LOAD", "DiSc", "exec", "u&\""}) {
       for (std::size_t at = 0; at + word.size() <= size; ++at) {

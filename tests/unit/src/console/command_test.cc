@@ -37,6 +37,16 @@ TEST_CASE("command: a SHOW is read in any case, with or without a semicolon") {
   }
 }
 
+TEST_CASE("command: what only pgring has to show is known by its name, and in the help") {
+  CHECK(one("SHOW BUDGET").topic == Topic::budget);
+  CHECK(one("show waits;").topic == Topic::waits);
+  CHECK(one("SHOW SHARDS").topic == Topic::shards);
+  CHECK(error_of("SHOW BUDGETS").hint.find("SHOW BUDGET") != std::string::npos);
+  CHECK(error_of("SHOW WAITS now").sqlstate == wire::sqlstate::syntax_error);
+  for (const std::string_view name : {"BUDGET", "WAITS", "SHARDS"})
+    CHECK(help_text().find(name) != std::string_view::npos);
+}
+
 TEST_CASE("command: a text without commands holds none") {
   for (const std::string_view text : {"", " ", ";", " ; ;; ", "-- nothing", "/* a /* b */ c */"}) {
     CAPTURE(text);

@@ -4,50 +4,62 @@
 
 #include <set>
 
+using pgring::BudgetDesk;
+using pgring::Config;
 using pgring::Placement;
-using pgring::PoolHome;
+
+namespace {
+
+// A server with one database for each name, of that pool_size.
+Config config_of(std::initializer_list<std::pair<const char*, std::uint32_t>> databases) {
+  Config config;
+  config.servers["main"] = {};
+  for (const auto& [name, size] : databases) config.databases[name].pool_size = size;
+  return config;
+}
+
+struct Fixture {
+  explicit Fixture(std::uint32_t shards, Config its_config)
+      : config{std::move(its_config)}, placement{shards, budget} {
+    budget.start({.open = [](auto, auto, auto) {}, .shed = [](auto, auto) {}});
+    placement.configure(config, {});
+  }
+  BudgetDesk budget{1};
+  Config config;
+  Placement placement;
+};
+
+}  // namespace
 
 TEST_CASE("placement: a pool lives on no more shards than its size can feed") {
-  Placement placement{4};
-  CHECK(placement.home({"a", "r"}, 1).parts() == 1);
-  CHECK(placement.home({"b", "r"}, 7).parts() == 1);
-  CHECK(placement.home({"c", "r"}, 8).parts() == 2);
-  CHECK(placement.home({"d", "r"}, 100).parts() == 4);
+  Fixture with{4, config_of({{"a", 1}, {"b", 7}, {"c", 8}, {"d", 100}})};
+  CHECK(with.placement.home({"a", "r"}, with.config).parts() == 1);
+  CHECK(with.placement.home({"b", "r"}, with.config).parts() == 1);
+  CHECK(with.placement.home({"c", "r"}, with.config).parts() == 2);
+  CHECK(with.placement.home({"d", "r"}, with.config).parts() == 4);
 }
 
 TEST_CASE("placement: a home stays where it is, whatever its size becomes") {
-  Placement placement{4};
-  auto& home = placement.home({"a", "r"}, 100);
-  CHECK(&placement.home({"a", "r"}, 1) == &home);
+  Fixture with{4, config_of({{"a", 100}})};
+  auto& home = with.placement.home({"a", "r"}, with.config);
+  with.config.databases["a"].pool_size = 1;
+  with.placement.configure(with.config, {});
+  CHECK(&with.placement.home({"a", "r"}, with.config) == &home);
   CHECK(home.parts() == 4);
-}
-
-TEST_CASE("placement: the parts' shares add up to the whole, none differs by more than one") {
-  for (std::uint32_t total = 0; total < 50; ++total) {
-    for (std::uint32_t parts = 1; parts <= 8; ++parts) {
-      std::uint32_t sum = 0;
-      for (std::uint32_t part = 0; part < parts; ++part) {
-        const auto share = PoolHome::share(total, parts, part);
-        CHECK(share >= total / parts);
-        CHECK(share <= total / parts + 1);
-        sum += share;
-      }
-      CHECK(sum == total);
-    }
-  }
+  CHECK(&with.placement.home(home.budget_id) == &home);
 }
 
 TEST_CASE("placement: small pools spread over the shards") {
-  Placement placement{4};
+  Fixture with{4, config_of({{"a", 1}, {"b", 1}, {"c", 1}, {"d", 1}})};
   std::set<std::uint32_t> used;
   for (const char* name : {"a", "b", "c", "d"})
-    used.insert(placement.home({name, "r"}, 1).shards[0]);
+    used.insert(with.placement.home({name, "r"}, with.config).shards[0]);
   CHECK(used.size() == 4);
 }
 
 TEST_CASE("placement: a new client goes to the part with the fewest") {
-  Placement placement{3};
-  auto& home = placement.home({"a", "r"}, 100);
+  Fixture with{3, config_of({{"a", 100}})};
+  auto& home = with.placement.home({"a", "r"}, with.config);
   home.clients[0] = 5;
   home.clients[1] = 3;
   home.clients[2] = 4;

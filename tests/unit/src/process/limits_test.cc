@@ -62,6 +62,43 @@ TEST_CASE("limits: pools are summed over known roles; \"*\" and trust leave the 
   CHECK(pool_sum(config, config.databases.at("forced")).bounded);
 }
 
+TEST_CASE("limits: a pool counts with its reserve, and each limit on connections lowers the sum") {
+  LoadedConfig loaded = good(
+      "[server.main]\n[database.a]\nreserve_pool_size = 4\nmax_connections = 40\n"
+      "[database.off]\nreserve_pool_size = 4\nreserve_pool_timeout = \"off\"\n"
+      "[database.forced]\nuser = \"x\"\n"
+      "[role.x]\npassword = \"p\"\nmax_connections = 15\n[role.y]\npassword = \"p\"\n");
+  Config& config = loaded.config;
+  CHECK(pool_sum(config, config.databases.at("a")).connections == 15 + 24);
+  CHECK(pool_sum(config, config.databases.at("off")).connections == 15 + 20);
+  CHECK(pool_sum(config, config.databases.at("forced")).connections == 15);
+  CHECK(pool_sum(config, "main").connections == 39 + 35 + 15);
+  CHECK(limit_needs(config, host).server_fds == 24 + 20 + 15);
+  config.databases.at("a").max_connections = 22;
+  CHECK(pool_sum(config, config.databases.at("a")).connections == 22);
+  config.servers.at("main").max_connections = 30;
+  CHECK(pool_sum(config, "main").connections == 30);
+  CHECK(limit_needs(config, host).server_fds == 30);
+  const LimitNeeds needs = limit_needs(config, host);
+  CHECK(needs.fds_at_most == needs.fds);
+}
+
+TEST_CASE("limits: a cap on a server bounds pools that nobody can count") {
+  const std::string text = "[auth]\nmethod = \"trust\"\n[database.\"*\"]\nmax_connections = 9\n";
+  const LoadedConfig open = good(text + "[server.main]\n");
+  CHECK_FALSE(pool_sum(open.config, "main").bounded);
+  CHECK_FALSE(limit_needs(open.config, host).servers_are_bounded);
+  const LoadedConfig capped = good(text + "[server.main]\nmax_connections = 50\n");
+  CHECK(pool_sum(capped.config, "main").bounded);
+  CHECK(pool_sum(capped.config, "main").connections == 50);
+  CHECK(limit_needs(capped.config, host).servers_are_bounded);
+  CHECK(limit_needs(capped.config, host).server_fds == 9);
+  const LoadedConfig named =
+      good("[auth]\nmethod = \"trust\"\n[server.main]\n[database.a]\nmax_connections = 9\n");
+  CHECK(limit_needs(named.config, host).servers_are_bounded);
+  CHECK(pool_sum(named.config, "main").connections == 9);
+}
+
 TEST_CASE("limits: the machine's are read, and the soft limit is raised to the hard one") {
   const HostLimits limits = read_host_limits();
   CHECK(limits.usable_cores >= 1);

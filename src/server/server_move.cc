@@ -1,0 +1,94 @@
+// An idle server connection's way to another shard: its receive is stopped, and when nothing is in flight
+// the pool hands it over. Whatever the server says meanwhile calls the move off, since it is for whoever
+// understands it: a changed parameter, a notice cut in two, a goodbye.
+#include <utility>
+
+#include "src/pool/pool.h"
+#include "src/server/server.h"
+#include "src/server/server_facts.h"
+#include "src/server/server_login.h"
+#include "src/shard/roles.h"
+#include "src/shard/shard.h"
+
+namespace pgring {
+
+Server::Server(Shard& shard, Pool& pool, ServerState state)
+    : Stream{shard.loop(), stream_role::server},
+      shard_{shard},
+      pool_{pool},
+      phase_{Phase::ready},
+      fresh_{state.fresh},
+      reset_done_{state.reset_done},
+      defaults_due_{state.defaults_due},
+      permit_{std::move(state.permit)},
+      defaults_{pool.intern_defaults(*state.defaults)},
+      overrides_{shard.parameters().intern(std::move(state.overrides))},
+      counted_{std::move(state.counted)},
+      backend_pid_{state.backend_pid},
+      cancel_secret_{std::move(state.cancel_secret)},
+      created_{state.created},
+      used_{state.used},
+      id_{state.id} {
+  timer_.owner = this;
+  timer_.kind = timer_kind::server;
+  open(state.socket, {.group = buffer_group::server, .credit = flow::server_credit});
+  receive_wanted(true);
+}
+
+// What is checked here and is not carried is as a new Server has it.
+bool Server::may_move() const {
+  return is_idle_ready() && own_ == Own::none && !is_to_close() && is_open() &&
+         framer_.at_boundary() && !queue_.skipping() && !in_relay_ && !release_due_ &&
+         !copying_in_ && !fatal_seen_;
+}
+
+void Server::begin_move(std::uint32_t part) {
+  POOLER_CHECK(may_move() && !idle_hook.linked());
+  phase_ = Phase::moving;
+  moving_to_ = part;
+  quiesce();
+}
+
+void Server::call_off_move() {
+  phase_ = Phase::ready;
+  receive_wanted(true);
+  pool_.move_called_off(moving_to_);
+}
+
+// Where its end or a request of its own has not come up meanwhile.
+void Server::stay() {
+  if (is_idle_ready() && own_ == Own::none && is_open()) pool_.put_back(*this);
+}
+
+void Server::received_while_moving(ring::Slice slice) {
+  call_off_move();
+  relay(std::move(slice));
+  stay();
+}
+
+void Server::quiet() {
+  POOLER_CHECK(phase_ == Phase::moving);
+  if (is_to_close()) {
+    call_off_move();
+    return stay();
+  }
+  const auto& settings = pool_.settings();
+  pool_.move_ready(*this, moving_to_,
+                   {.socket = Stream::release(),
+                    .permit = std::move(permit_),
+                    .counted = std::move(counted_),
+                    .place = settings.place(),
+                    .id = id_,
+                    .from_shard = shard_.index(),
+                    .backend_pid = backend_pid_,
+                    .cancel_secret = std::move(cancel_secret_),
+                    .defaults = std::move(defaults_),
+                    .overrides = overrides_.list(),
+                    .created = created_,
+                    .used = used_,
+                    .fresh = fresh_,
+                    .reset_done = reset_done_,
+                    .defaults_due = defaults_due_});
+}
+
+}  // namespace pgring
