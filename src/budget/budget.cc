@@ -192,6 +192,7 @@ void Budget::failed(PoolId id, Failure failure, ring::Duration retry, ring::Inst
     ++pool.failures;
     pool.retry_at = now + jittered(failure == Failure::other ? retry : wait);
   }
+  Instance& instance = *pool.instance;
   LimitNode* node = nullptr;
   switch (failure) {
     case Failure::instance_full:
@@ -204,8 +205,10 @@ void Budget::failed(PoolId id, Failure failure, ring::Duration retry, ring::Inst
       node = pool.nodes[3];
       break;
     case Failure::full:
+      break;
     case Failure::starting:
     case Failure::other:
+      instance.doubted |= instance.ceiling.count[index_of(PermitState::open)] == 0;
       break;
   }
   if (node != nullptr) {

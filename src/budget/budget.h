@@ -237,6 +237,9 @@ struct Budget::Instance {
   std::map<std::string, LimitNode> entries, databases, roles;
   std::vector<Pool*> pools;
   bool due = false;  // something waits for time to pass
+  // It was away and nobody is connected: it may come back with other limits. One login, and its answer, before
+  // the others: superusers are refused by nobody.
+  bool doubted = false;
 };
 
 struct Budget::Server {

@@ -23,9 +23,8 @@ Count others_at(const std::map<std::string, Count>& by_name, const std::string& 
 
 // A role that may not read the system identifier gives none: the start, in microseconds, tells enough.
 bool same(const InstanceId& a, const InstanceId& b) {
-  return a.started_us == b.started_us &&
-         (a.system_identifier == b.system_identifier || a.system_identifier == 0 ||
-          b.system_identifier == 0);
+  return a.started_us == b.started_us && (a.system_identifier == b.system_identifier ||
+                                          a.system_identifier == 0 || b.system_identifier == 0);
 }
 
 bool is_restart(const InstanceId& before, const InstanceId& after) {
@@ -137,6 +136,7 @@ void Budget::learned(const std::string& name, const ServerLimits& limits,
     instance.limits = limits;
     instance.asked = asked;
     instance.learned = now;
+    instance.doubted = false;
     const auto forget_old_news = [asked](LimitNode& node) {
       if (node.news_since <= asked) node.news.reset();
     };

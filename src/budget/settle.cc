@@ -51,19 +51,18 @@ Reason Budget::stopped_by(const Demand& demand, ring::Instant now) const {
   const Pool& pool = *demand.pool;
   const Instance& instance = *pool.instance;
   if (now < pool.retry_at) return Reason::backoff;
-  if (!instance.limits && alive_at(instance.ceiling) > 0) return Reason::server;
+  if ((!instance.limits || instance.doubted) && alive_at(instance.ceiling) > 0)
+    return Reason::server;
   if (pool.of(PermitState::opening) >= opening_max) return Reason::burst;
   Reason reason = Reason::none;
   if (pool.sized() >= demand.allowed) {
-    reason =
-        pool.sized() < pool.terms.size + pool.terms.reserve ? Reason::reserve : Reason::pool;
+    reason = pool.sized() < pool.terms.size + pool.terms.reserve ? Reason::reserve : Reason::pool;
   }
   for (std::size_t i = 0; i < pool.nodes.size() && reason == Reason::none; ++i) {
     const auto limit = limit_of(*pool.nodes[i], now);
     // To be kept ready is no reason to go beyond a limit that others wait at.
     const bool bound = pool.is_bound(i) || demand.unmet == 0;
-    if (limit && bound && pool.nodes[i]->used() >= *limit)
-      reason = pool.nodes[i]->reason;
+    if (limit && bound && pool.nodes[i]->used() >= *limit) reason = pool.nodes[i]->reason;
   }
   return reason != Reason::none && is_probe(pool, now) ? Reason::none : reason;
 }

@@ -205,9 +205,9 @@ Shares::Choice Shares::choose_donor(const State& needy, const LimitNode& node) {
     if (std::ranges::find(state.pool->nodes, &node) == state.pool->nodes.end()) continue;
     const int its = rank(needy, patient, state, choice.too_fresh);
     if (its == rank_none || its > best) continue;
-    const bool better = its < best || is_larger(state, *choice.donor) ||
-                        (!is_larger(*choice.donor, state) &&
-                         state.pool->gained < choice.donor->pool->gained);
+    const bool better =
+        its < best || is_larger(state, *choice.donor) ||
+        (!is_larger(*choice.donor, state) && state.pool->gained < choice.donor->pool->gained);
     if (!better) continue;
     best = its;
     choice.donor = &state;

@@ -33,8 +33,8 @@ class Checks {
  private:
   using Limit = std::optional<std::int64_t>;
   struct Watch {
-    Instant waiting_since{};  // nobody has been served since, though somebody could be
-    Instant free_since{};     // it has been for the part to ask
+    Instant waiting_since{};               // nobody has been served since, though somebody could be
+    Instant free_since{};                  // it has been for the part to ask
     std::vector<Instant> evictable_since;  // by donor: it has had something to give
     bool waiting = false;
   };
@@ -48,8 +48,7 @@ class Checks {
   [[nodiscard]] Limit ceiling_of(pgring::PoolId id) const;
   [[nodiscard]] Limit role_limit(pgring::PoolId id) const;
   [[nodiscard]] Limit database_limit(pgring::PoolId id) const;
-  [[nodiscard]] bool is_probe(pgring::PoolId id,
-                              std::span<const pgring::BudgetAction> since) const;
+  [[nodiscard]] bool is_probe(pgring::PoolId id, std::span<const pgring::BudgetAction> since) const;
   template <class Same>
   [[nodiscard]] std::int64_t used_by(Same same) const;
   // Permits.

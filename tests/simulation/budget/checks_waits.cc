@@ -30,18 +30,37 @@ void Checks::check_reason(PoolId id) {
   const auto full = [&](std::size_t index) { return is_full(*needs.nodes[index], now); };
   bool holds = true;
   switch (reason) {
-    case Reason::ceiling: holds = full(0); break;
-    case Reason::database: holds = full(1) || (full(2) && !needs.superuser); break;
-    case Reason::role: holds = full(3); break;
-    case Reason::hysteresis: holds = full(0) || full(1) || full(2) || full(3); break;
-    case Reason::server: holds = !needs.instance->limits; break;
-    case Reason::pool: holds = needs.sized() >= needs.terms.size + needs.terms.reserve; break;
-    case Reason::reserve: holds = needs.sized() >= needs.terms.size; break;
-    case Reason::burst: holds = needs.of(PermitState::opening) > 0; break;
-    case Reason::backoff: holds = now < needs.retry_at; break;
+    case Reason::ceiling:
+      holds = full(0);
+      break;
+    case Reason::database:
+      holds = full(1) || (full(2) && !needs.superuser);
+      break;
+    case Reason::role:
+      holds = full(3);
+      break;
+    case Reason::hysteresis:
+      holds = full(0) || full(1) || full(2) || full(3);
+      break;
+    case Reason::server:
+      holds = !needs.instance->limits || needs.instance->doubted;
+      break;
+    case Reason::pool:
+      holds = needs.sized() >= needs.terms.size + needs.terms.reserve;
+      break;
+    case Reason::reserve:
+      holds = needs.sized() >= needs.terms.size;
+      break;
+    case Reason::burst:
+      holds = needs.of(PermitState::opening) > 0;
+      break;
+    case Reason::backoff:
+      holds = now < needs.retry_at;
+      break;
     case Reason::none:
     case Reason::opening:
-    case Reason::moving: break;
+    case Reason::moving:
+      break;
   }
   // Nothing stops it: the part asks at its next look.
   if (reason != Reason::none) watch.free_since = now;
@@ -97,7 +116,8 @@ void Checks::check_evictable(PoolId id) {
   Instant issued{};
   for (const auto* const node : needs.nodes) {
     const auto at = issued_at_.find(node);
-    if (is_full(*node, model_.now_) && at != issued_at_.end()) issued = std::max(issued, at->second);
+    if (is_full(*node, model_.now_) && at != issued_at_.end())
+      issued = std::max(issued, at->second);
   }
   for (PoolId donor = 0; donor < model_.pools_.size(); ++donor) {
     const auto& has = pool(donor);
@@ -143,14 +163,14 @@ void Checks::check_served(PoolId id) {
   const auto& times = model_.budget_.times();
   const auto pools = static_cast<std::int64_t>(model_.pools_.size());
   const Duration turn = times.hysteresis + model_.length_max_ + model_.closing_max_ +
-                        model_.setup_.login + 4 * model_.setup_.network +
-                        4 * model_.setup_.mail + 2 * seek_interval;
+                        model_.setup_.login + 4 * model_.setup_.network + 4 * model_.setup_.mail +
+                        2 * seek_interval;
   const Duration bound =
       (pools + 1) * turn + 2 * times.backoff_max + 2 * facts_interval + 2 * maintain_interval;
   if (model_.now_ - since > bound)
-    fail("B2 served", fmt::format("pool {}: nobody served for {} ms; the reason given is '{}'", id,
-                                  (model_.now_ - since).count() / 1000000,
-                                  name_of(pool(id).reason)));
+    fail("B2 served",
+         fmt::format("pool {}: nobody served for {} ms; the reason given is '{}'", id,
+                     (model_.now_ - since).count() / 1000000, name_of(pool(id).reason)));
 }
 
 }  // namespace sim::budget

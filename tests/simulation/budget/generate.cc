@@ -12,7 +12,9 @@ using std::chrono::seconds;
 
 class Generator {
  public:
-  Generator(std::uint64_t seed, Mode mode) : random_{seed}, mode_{mode} { script_.setup.seed = seed; }
+  Generator(std::uint64_t seed, Mode mode) : random_{seed}, mode_{mode} {
+    script_.setup.seed = seed;
+  }
 
   Script make() {
     setup();
@@ -28,9 +30,8 @@ class Generator {
 
  private:
   Duration between(Duration first, Duration last) {
-    return Duration{static_cast<std::int64_t>(
-        random_.between(static_cast<std::uint64_t>(first.count()),
-                        static_cast<std::uint64_t>(last.count())))};
+    return Duration{static_cast<std::int64_t>(random_.between(
+        static_cast<std::uint64_t>(first.count()), static_cast<std::uint64_t>(last.count())))};
   }
   std::uint32_t number(std::uint64_t first, std::uint64_t last) {
     return static_cast<std::uint32_t>(random_.between(first, last));
@@ -72,7 +73,8 @@ class Generator {
       setup.databases["database" + std::to_string(i)] = maybe(200, 1, 10);
     setup.calm = mode_ == Mode::overload ? seconds{24} : seconds{70};
     setup.overload = mode_ == Mode::overload;
-    length_ = mode_ == Mode::overload ? Duration{seconds{1}} : between(milliseconds{50}, seconds{20});
+    length_ =
+        mode_ == Mode::overload ? Duration{seconds{1}} : between(milliseconds{50}, seconds{20});
   }
 
   template <class Map>
@@ -108,8 +110,11 @@ class Generator {
   }
 
   void client() {
-    Event event{.at = moment(), .subject = any_pool(), .part = number(0, 3),
-                .count = number(1, 20), .length = between(microseconds{50}, milliseconds{20})};
+    Event event{.at = moment(),
+                .subject = any_pool(),
+                .part = number(0, 3),
+                .count = number(1, 20),
+                .length = between(microseconds{50}, milliseconds{20})};
     if (random_.chance(100)) event.length = between(milliseconds{20}, seconds{2});
     event.pause = random_.chance(500) ? between(microseconds{1}, milliseconds{50}) : Duration{1};
     if (random_.chance(100)) {
@@ -132,8 +137,12 @@ class Generator {
       const auto& terms = script_.setup.pools[pool].terms;
       const std::uint32_t clients = (terms.size + terms.reserve) * 2 + 2;
       for (std::uint32_t i = 0; i < clients; ++i)
-        script_.events.push_back({.at = moment(), .subject = pool, .part = i, .count = 1'000'000,
-                                  .length = between(longest / 4, longest), .pause = Duration{1}});
+        script_.events.push_back({.at = moment(),
+                                  .subject = pool,
+                                  .part = i,
+                                  .count = 1'000'000,
+                                  .length = between(longest / 4, longest),
+                                  .pause = Duration{1}});
     }
   }
 

@@ -53,7 +53,8 @@ Model::Model(const Script& script)
   for (std::uint32_t i = 0; i < script_.events.size(); ++i) {
     const Event& event = script_.events[i];
     end_ = std::max(end_, event.at + setup_.calm);
-    length_max_ = std::max(length_max_, event.kind == EventKind::client ? event.length : Duration{});
+    length_max_ =
+        std::max(length_max_, event.kind == EventKind::client ? event.length : Duration{});
     if (event.kind == EventKind::client)
       work_ += event.count * (event.length + event.pause + seek_interval);
     if (event.kind == EventKind::slow_close) closing_max_ = std::max(closing_max_, event.length);
@@ -113,19 +114,32 @@ Duration Model::about(Duration longest) {
 void Model::step(const Timer& timer) {
   const auto [at, number, kind, a, b] = timer;
   switch (kind) {
-    case Kind::external: return external(script_.events[a]);
-    case Kind::permit_comes: return permit_comes(a);
-    case Kind::shed_comes: return shed(a, b);
-    case Kind::lend_comes: return lend(a, b / 256, b % 256);
-    case Kind::no_loan: return seek(a, b);
-    case Kind::connection_comes: return arrived(a);
-    case Kind::connect: return connect(a);
-    case Kind::admit: return admit(a);
-    case Kind::refused: return refused(a, static_cast<pgring::Failure>(b));
-    case Kind::logged_in: return logged_in(a);
-    case Kind::transaction_over: return transaction_over(a);
-    case Kind::client_again: return client_next(a);
-    case Kind::patience_over: return leave(a);
+    case Kind::external:
+      return external(script_.events[a]);
+    case Kind::permit_comes:
+      return permit_comes(a);
+    case Kind::shed_comes:
+      return shed(a, b);
+    case Kind::lend_comes:
+      return lend(a, b / 256, b % 256);
+    case Kind::no_loan:
+      return seek(a, b);
+    case Kind::connection_comes:
+      return arrived(a);
+    case Kind::connect:
+      return connect(a);
+    case Kind::admit:
+      return admit(a);
+    case Kind::refused:
+      return refused(a, static_cast<pgring::Failure>(b));
+    case Kind::logged_in:
+      return logged_in(a);
+    case Kind::transaction_over:
+      return transaction_over(a);
+    case Kind::client_again:
+      return client_next(a);
+    case Kind::patience_over:
+      return leave(a);
     case Kind::facts_asked: {
       Connection& connection = connections_[a];
       if (!postgres_.is_alive(connection.pid)) return;
@@ -133,21 +147,26 @@ void Model::step(const Timer& timer) {
       connection.alive = postgres_.alive();
       return after(about(setup_.network), Kind::facts_come, a, 0);
     }
-    case Kind::facts_come: return facts_come(a);
+    case Kind::facts_come:
+      return facts_come(a);
     case Kind::terminate:
       if (postgres_.is_alive(connections_[a].pid)) after(about(closing_), Kind::slot_free, a, 0);
       return;
     case Kind::slot_free:
       postgres_.end(connections_[a].pid);
       return tell_end(a, true);
-    case Kind::ended: return ended(a, true);
-    case Kind::broke: return ended(a, false);
+    case Kind::ended:
+      return ended(a, true);
+    case Kind::broke:
+      return ended(a, false);
     case Kind::direct_leaves:
-    case Kind::backend_ends: return postgres_.end(a);
+    case Kind::backend_ends:
+      return postgres_.end(a);
     case Kind::starting:
       postgres_.state = Postgres::State::starting;
       return;
-    case Kind::up: return postgres_.started_again(b == 0 ? std::nullopt : std::optional{b});
+    case Kind::up:
+      return postgres_.started_again(b == 0 ? std::nullopt : std::optional{b});
     case Kind::seek: {
       Part& part = pools_[a].parts[b];
       if (part.seek_at != now_) return;  // it was set to an earlier time since
@@ -156,7 +175,8 @@ void Model::step(const Timer& timer) {
       tick_if_due();
       return seek(a, b);
     }
-    case Kind::maintain: return maintain(a, b);
+    case Kind::maintain:
+      return maintain(a, b);
   }
 }
 
@@ -211,8 +231,11 @@ void Model::external(const Event& event) {
     case EventKind::impatient: {
       const auto id = static_cast<std::uint32_t>(clients_.size());
       const auto parts = static_cast<std::uint32_t>(pools_[event.subject].parts.size());
-      clients_.push_back({.pool = event.subject, .part = event.part % parts, .left = event.count,
-                          .length = event.length, .pause = event.pause,
+      clients_.push_back({.pool = event.subject,
+                          .part = event.part % parts,
+                          .left = event.count,
+                          .length = event.length,
+                          .pause = event.pause,
                           .impatient = event.kind == EventKind::impatient});
       ++clients_left_;
       return client_next(id);
@@ -231,8 +254,7 @@ void Model::external(const Event& event) {
       for (const std::uint32_t id : postgres_.end_all()) tell_end(id, !random_.chance(200));
       postgres_.state = Postgres::State::away;
       after(event.length / 2, Kind::starting, 0, 0);
-      return after(event.length, Kind::up, 0,
-                   event.kind == EventKind::crash ? 0 : event.count);
+      return after(event.length, Kind::up, 0, event.kind == EventKind::crash ? 0 : event.count);
     case EventKind::kill:
     case EventKind::reset: {
       const auto id = pick_connection(event.subject);
@@ -257,15 +279,15 @@ void Model::external(const Event& event) {
       auto server = std::next(servers_.begin(), event.subject % std::ssize(servers_));
       if (event.kind == EventKind::keep_free) server->second.keep_free = event.count;
       if (event.kind == EventKind::cap) server->second.max_connections = limit;
-      return ask_budget([&](auto& actions) {
-        budget_.set_server(server->first, server->second, now_, actions);
-      });
+      return ask_budget(
+          [&](auto& actions) { budget_.set_server(server->first, server->second, now_, actions); });
     }
     case EventKind::pool_size:
     case EventKind::pool_weight:
     case EventKind::pool_min:
     case EventKind::pause:
-    case EventKind::resume: return external_of_pool(event);
+    case EventKind::resume:
+      return external_of_pool(event);
   }
 }
 

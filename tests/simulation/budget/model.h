@@ -102,9 +102,31 @@ class Model {
   friend class Checks;
 
   enum class Kind : std::uint8_t {
-    external, permit_comes, shed_comes, lend_comes, no_loan, connection_comes, connect, admit, refused, logged_in,
-    transaction_over, client_again, patience_over, facts_asked, facts_come, terminate, slot_free, ended, broke,
-    direct_leaves, backend_ends, starting, up, seek, maintain,
+    external,
+    permit_comes,
+    shed_comes,
+    lend_comes,
+    no_loan,
+    connection_comes,
+    connect,
+    admit,
+    refused,
+    logged_in,
+    transaction_over,
+    client_again,
+    patience_over,
+    facts_asked,
+    facts_come,
+    terminate,
+    slot_free,
+    ended,
+    broke,
+    direct_leaves,
+    backend_ends,
+    starting,
+    up,
+    seek,
+    maintain,
   };
   struct Timer {
     Instant at;
@@ -194,8 +216,8 @@ class Model {
   Instant end_{};
   std::uint64_t sheds_ = 0;
   std::uint32_t clients_left_ = 0;
-  Instant client_left_{};  // the last one
-  Duration work_{};        // of all clients, one after another
+  Instant client_left_{};                  // the last one
+  Duration work_{};                        // of all clients, one after another
   Duration length_max_{}, closing_max_{};  // of all in the script
   std::unique_ptr<Checks> checks_;
 };

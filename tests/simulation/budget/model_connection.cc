@@ -41,9 +41,12 @@ void Model::connect(std::uint32_t id) {
     after(about(setup_.network), Kind::refused, id, static_cast<std::uint32_t>(failure));
   };
   switch (postgres_.state) {
-    case Postgres::State::away: return refuse(pgring::Failure::other);
-    case Postgres::State::starting: return refuse(pgring::Failure::starting);
-    case Postgres::State::up: break;
+    case Postgres::State::away:
+      return refuse(pgring::Failure::other);
+    case Postgres::State::starting:
+      return refuse(pgring::Failure::starting);
+    case Postgres::State::up:
+      break;
   }
   const auto pid = postgres_.begin(pool.role, pool.database, connection.pool, id);
   if (!pid) return refuse(pgring::Failure::instance_full);
@@ -101,11 +104,6 @@ void Model::ask_facts(std::uint32_t id) {
 void Model::facts_come(std::uint32_t id) {
   Connection& connection = connections_[id];
   if (connection.stage != Stage::asking || !connection.facts) return;
-  if (setup_.mistake == Mistake::others_not_counted) {
-    connection.facts->others = 0;
-    connection.facts->others_by_role.clear();
-    connection.facts->others_by_database.clear();
-  }
   if (connection.facts->id.started_us > started_us_) {
     // Permits that never told their pid are taken for gone (Budget::return_lost).
     for (const Connection& other : connections_) {
@@ -114,6 +112,11 @@ void Model::facts_come(std::uint32_t id) {
     started_us_ = connection.facts->id.started_us;
   }
   checks_->learned(pools_[connection.pool].server, *connection.facts, connection.asked);
+  if (setup_.mistake == Mistake::others_not_counted) {
+    connection.facts->others = 0;
+    connection.facts->others_by_role.clear();
+    connection.facts->others_by_database.clear();
+  }
   ask_budget([&](auto& actions) {
     budget_.learned(pools_[connection.pool].server, *connection.facts, connection.alive,
                     connection.asked, now_, actions);
@@ -152,7 +155,8 @@ void Model::ended(std::uint32_t id, bool with_eof) {
   Connection& connection = connections_[id];
   switch (connection.stage) {
     case Stage::permit:
-    case Stage::gone: return;
+    case Stage::gone:
+      return;
     case Stage::moving:
       if (connection.end_seen) break;  // it has arrived
       connection.end_seen = true;
@@ -162,14 +166,17 @@ void Model::ended(std::uint32_t id, bool with_eof) {
       --part_of(connection).opening;
       budget_.failed(connection.pool, pgring::Failure::other, login_retry, now_);
       break;
-    case Stage::idle: not_idle(id); break;
+    case Stage::idle:
+      not_idle(id);
+      break;
     case Stage::busy: {
       const std::uint32_t client = connection.client;
       after(clients_[client].pause, Kind::client_again, client, 0);
       break;
     }
     case Stage::asking:
-    case Stage::closing: break;
+    case Stage::closing:
+      break;
   }
   const bool early =
       connection.stage == Stage::closing && setup_.mistake == Mistake::permit_back_too_early;

@@ -37,8 +37,7 @@ void Model::acquire(std::uint32_t id) {
   Part& part = pools_[client.pool].parts[client.part];
   client.since = now_;
   client.turn = ++turns_;
-  if (!part.paused && part.waiters.empty() && !part.idle.empty())
-    return link(id, part.idle.back());
+  if (!part.paused && part.waiters.empty() && !part.idle.empty()) return link(id, part.idle.back());
   client.waiting = true;
   part.waiters.push_back(id);
   show_waiters(client.pool, client.part);

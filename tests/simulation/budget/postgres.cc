@@ -40,9 +40,8 @@ std::optional<Refusal> Postgres::refusal(const std::string& role, const std::str
   if (terms.superuser) return std::nullopt;
   const auto over = [&](const std::optional<pgring::Count>& limit, auto same) {
     if (!limit) return false;
-    const auto count = std::ranges::count_if(running_, [&](Pid pid) {
-      return backends_[pid].visible && same(backends_[pid]);
-    });
+    const auto count = std::ranges::count_if(
+        running_, [&](Pid pid) { return backends_[pid].visible && same(backends_[pid]); });
     return static_cast<std::uint64_t>(count) + more > *limit;
   };
   if (over(terms.limit, [&](const Backend& other) { return other.role == role; }))

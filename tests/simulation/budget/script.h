@@ -39,11 +39,11 @@ struct Setup {
   std::uint64_t seed = 0;
   std::uint32_t shards = 1;
   // The longest each thing takes; the shortest is a tenth of it.
-  Duration mail{};      // a message from shard to shard
-  Duration network{};   // one way to PostgreSQL
-  Duration login{};     // from connect() to ReadyForQuery
-  Duration closing{};   // from Terminate until the slot is free
-  Duration quiesce{};   // until nothing is in flight on a connection that moves
+  Duration mail{};         // a message from shard to shard
+  Duration network{};      // one way to PostgreSQL
+  Duration login{};        // from connect() to ReadyForQuery
+  Duration closing{};      // from Terminate until the slot is free
+  Duration quiesce{};      // until nothing is in flight on a connection that moves
   Duration order_slack{};  // src/pool/pool.cc
   Duration rested{};       // likewise
   std::uint32_t max_connections = 100, superuser_reserved = 3, reserved = 0;
@@ -58,22 +58,22 @@ struct Setup {
 };
 
 enum class EventKind : std::uint8_t {
-  client,        // of pool `subject` on `part`: `count` transactions of `length`, `pause` between them
-  impatient,     // the same, one transaction, and it leaves after waiting for `pause`
-  direct,        // `count` connections of role `subject` that are not ours, for `length`
-  restart,       // PostgreSQL is away for `length`; then max_connections is `count`
-  crash,         // a backend died: all are started anew, without a new start time
-  kill,          // the backend of one of our connections, by `subject`
-  reset,         // one of our connections breaks; its backend notices after `length`
-  slow_close,    // closing takes up to `length` from now on
-  alter_role,    // CONNECTION LIMIT `count` (or none) for role `subject`
+  client,     // of pool `subject` on `part`: `count` transactions of `length`, `pause` between them
+  impatient,  // the same, one transaction, and it leaves after waiting for `pause`
+  direct,     // `count` connections of role `subject` that are not ours, for `length`
+  restart,    // PostgreSQL is away for `length`; then max_connections is `count`
+  crash,      // a backend died: all are started anew, without a new start time
+  kill,       // the backend of one of our connections, by `subject`
+  reset,      // one of our connections breaks; its backend notices after `length`
+  slow_close,  // closing takes up to `length` from now on
+  alter_role,  // CONNECTION LIMIT `count` (or none) for role `subject`
   alter_database,
-  pool_size,     // reload: pool `subject` has size `count`
+  pool_size,  // reload: pool `subject` has size `count`
   pool_weight,
   pool_min,
-  keep_free,     // reload
-  cap,           // reload: server.max_connections
-  pause,         // pool `subject`
+  keep_free,  // reload
+  cap,        // reload: server.max_connections
+  pause,      // pool `subject`
   resume,
 };
 inline constexpr std::uint32_t no_limit = 0xffff;

@@ -10,23 +10,40 @@ namespace {
 
 std::string_view name_of(EventKind kind) {
   switch (kind) {
-    case EventKind::client: return "client";
-    case EventKind::impatient: return "impatient client";
-    case EventKind::direct: return "direct";
-    case EventKind::restart: return "restart";
-    case EventKind::crash: return "crash";
-    case EventKind::kill: return "kill";
-    case EventKind::reset: return "reset";
-    case EventKind::slow_close: return "slow close";
-    case EventKind::alter_role: return "alter role";
-    case EventKind::alter_database: return "alter database";
-    case EventKind::pool_size: return "pool_size";
-    case EventKind::pool_weight: return "weight";
-    case EventKind::pool_min: return "min_pool_size";
-    case EventKind::keep_free: return "keep_free";
-    case EventKind::cap: return "max_connections";
-    case EventKind::pause: return "pause";
-    case EventKind::resume: return "resume";
+    case EventKind::client:
+      return "client";
+    case EventKind::impatient:
+      return "impatient client";
+    case EventKind::direct:
+      return "direct";
+    case EventKind::restart:
+      return "restart";
+    case EventKind::crash:
+      return "crash";
+    case EventKind::kill:
+      return "kill";
+    case EventKind::reset:
+      return "reset";
+    case EventKind::slow_close:
+      return "slow close";
+    case EventKind::alter_role:
+      return "alter role";
+    case EventKind::alter_database:
+      return "alter database";
+    case EventKind::pool_size:
+      return "pool_size";
+    case EventKind::pool_weight:
+      return "weight";
+    case EventKind::pool_min:
+      return "min_pool_size";
+    case EventKind::keep_free:
+      return "keep_free";
+    case EventKind::cap:
+      return "max_connections";
+    case EventKind::pause:
+      return "pause";
+    case EventKind::resume:
+      return "resume";
   }
   return "?";
 }
@@ -38,7 +55,8 @@ double milliseconds(Duration time) { return static_cast<double>(time.count()) / 
 std::string describe(const Script& script) {
   const Setup& setup = script.setup;
   std::string text = fmt::format(
-      "seed {}: {} shards, max_connections {}, reserved {}+{}, mail {} ms, network {} ms, login {} ms, "
+      "seed {}: {} shards, max_connections {}, reserved {}+{}, mail {} ms, network {} ms, login {} "
+      "ms, "
       "closing {} ms\n",
       setup.seed, setup.shards, setup.max_connections, setup.superuser_reserved, setup.reserved,
       milliseconds(setup.mail), milliseconds(setup.network), milliseconds(setup.login),
@@ -64,10 +82,10 @@ std::string describe(const Script& script) {
         limit(terms.role_max), setup.pools[i].shards.size());
   }
   for (const Event& event : script.events) {
-    text += fmt::format("  {:10.3f} ms {}: subject {} part {} count {} length {} ms pause {} ms\n",
-                        milliseconds(event.at.time_since_epoch()), name_of(event.kind),
-                        event.subject, event.part, event.count, milliseconds(event.length),
-                        milliseconds(event.pause));
+    text +=
+        fmt::format("  {:10.3f} ms {}: subject {} part {} count {} length {} ms pause {} ms\n",
+                    milliseconds(event.at.time_since_epoch()), name_of(event.kind), event.subject,
+                    event.part, event.count, milliseconds(event.length), milliseconds(event.pause));
   }
   return text;
 }
