@@ -4,53 +4,36 @@
 
 namespace pgring {
 
-std::uint32_t PoolBoard::idle() const {
-  std::uint32_t sum = 0;
-  for (std::uint32_t i = 0; i < size_; ++i) sum += parts_[i].idle();
+PoolBoard::Totals PoolBoard::totals() const {
+  Totals sum;
+  for (std::uint32_t i = 0; i < size_; ++i) {
+    const PartBoard& part = parts_[i];
+    sum.idle += part.idle();
+    sum.inbound += part.inbound();
+    sum.idle_since = std::min(sum.idle_since, part.idle_since());
+    sum.busy_since = std::min(sum.busy_since, part.busy_since());
+    if (part.closed()) continue;
+    sum.open = true;
+    sum.waiting += part.waiting();
+    sum.oldest = std::min(sum.oldest, part.oldest());
+  }
   return sum;
-}
-
-std::uint32_t PoolBoard::waiting() const {
-  std::uint32_t sum = 0;
-  for (std::uint32_t i = 0; i < size_; ++i) sum += parts_[i].waiting();
-  return sum;
-}
-
-std::uint32_t PoolBoard::inbound() const {
-  std::uint32_t sum = 0;
-  for (std::uint32_t i = 0; i < size_; ++i) sum += parts_[i].inbound();
-  return sum;
-}
-
-std::int64_t PoolBoard::oldest() const {
-  std::int64_t oldest = PartBoard::nobody;
-  for (std::uint32_t i = 0; i < size_; ++i) oldest = std::min(oldest, parts_[i].oldest());
-  return oldest;
-}
-
-std::int64_t PoolBoard::idle_since() const {
-  std::int64_t since = PartBoard::nobody;
-  for (std::uint32_t i = 0; i < size_; ++i) since = std::min(since, parts_[i].idle_since());
-  return since;
-}
-
-std::int64_t PoolBoard::busy_since() const {
-  std::int64_t since = PartBoard::nobody;
-  for (std::uint32_t i = 0; i < size_; ++i) since = std::min(since, parts_[i].busy_since());
-  return since;
 }
 
 std::optional<std::uint32_t> PoolBoard::promise_to_hungrier(std::uint32_t part,
                                                             std::int64_t own_oldest,
                                                             ring::Duration slack) {
   std::optional<std::uint32_t> best;
+  std::uint32_t coming = 0;
   std::int64_t oldest = own_oldest == PartBoard::nobody ? own_oldest : own_oldest - slack.count();
   for (std::uint32_t i = 0; i < size_; ++i) {
-    if (i == part || parts_[i].oldest() >= oldest || parts_[i].inbound() > 0) continue;
-    oldest = parts_[i].oldest();
+    const std::uint32_t inbound = parts_[i].inbound();
+    if (i == part || parts_[i].asked(inbound) >= oldest) continue;
+    oldest = parts_[i].asked(inbound);
+    coming = inbound;
     best = i;
   }
-  return best && parts_[*best].promise(1) ? best : std::nullopt;
+  return best && parts_[*best].promise(coming + 1) ? best : std::nullopt;
 }
 
 std::optional<std::uint32_t> PoolBoard::lender(std::uint32_t part) const {

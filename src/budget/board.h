@@ -13,6 +13,7 @@
 #include <limits>
 #include <memory>
 #include <optional>
+#include <span>
 
 #include "ring/clock.h"
 
@@ -21,19 +22,28 @@ namespace pgring {
 class alignas(64) PartBoard {
  public:
   static constexpr std::int64_t nobody = std::numeric_limits<std::int64_t>::max();
+  // So many of the longest waiting clients are shown, and so many connections may be on their way at once: with
+  // fewer, those behind the first would be passed over while its connection moves.
+  static constexpr std::size_t shown = 4;
 
   // The part's own shard.
   void show_idle(std::uint32_t count, std::optional<ring::Instant> since) {
     idle_.store(count, std::memory_order_relaxed);
     idle_since_.store(count_of(since), std::memory_order_relaxed);
   }
-  void show_waiting(std::uint32_t count, std::optional<ring::Instant> oldest) {
+  // since: when the first of them asked, in their order; more than `shown` are of no use.
+  void show_waiting(std::uint32_t count, std::span<const ring::Instant> since) {
     waiting_.store(count, std::memory_order_relaxed);
-    oldest_.store(count_of(oldest), std::memory_order_relaxed);
+    for (std::size_t i = 0; i < shown; ++i) {
+      asked_[i].store(i < since.size() ? count_of(since[i]) : nobody, std::memory_order_relaxed);
+    }
   }
   // Since when the link that lasts longest does; as of a second ago.
   void show_busy(std::optional<ring::Instant> since) {
     busy_since_.store(count_of(since), std::memory_order_relaxed);
+  }
+  void show_waiting(std::uint32_t count, std::optional<ring::Instant> oldest) {
+    show_waiting(count, oldest ? std::span{&*oldest, 1} : std::span<const ring::Instant>{});
   }
   // Not made yet, paused or ending: it takes no connection.
   void show_closed(bool closed) { closed_.store(closed, std::memory_order_relaxed); }
@@ -44,8 +54,10 @@ class alignas(64) PartBoard {
     return closed() ? 0 : waiting_.load(std::memory_order_relaxed);
   }
   // When the client that waits longest asked; `nobody` when none does.
-  [[nodiscard]] std::int64_t oldest() const {
-    return closed() ? nobody : oldest_.load(std::memory_order_relaxed);
+  [[nodiscard]] std::int64_t oldest() const { return asked(0); }
+  // The same of the one that `before` others are before.
+  [[nodiscard]] std::int64_t asked(std::size_t before) const {
+    return closed() || before >= shown ? nobody : asked_[before].load(std::memory_order_relaxed);
   }
   // Since when the connection unused for longest is idle; `nobody` when none is.
   [[nodiscard]] std::int64_t idle_since() const {
@@ -76,8 +88,8 @@ class alignas(64) PartBoard {
 
   std::atomic<std::uint32_t> idle_{0};
   std::atomic<std::uint32_t> waiting_{0};
-  std::atomic<std::int64_t> oldest_{nobody};
   std::atomic<std::int64_t> idle_since_{nobody};
+  std::array<std::atomic<std::int64_t>, shown> asked_{nobody, nobody, nobody, nobody};
   std::atomic<std::int64_t> busy_since_{nobody};
   std::atomic<bool> closed_{true};  // until the part is made
   alignas(64) std::atomic<std::uint32_t> inbound_{0};
@@ -101,16 +113,28 @@ class PoolBoard {
   }
 
   // Sums and extremes over the parts.
-  [[nodiscard]] std::uint32_t idle() const;
-  [[nodiscard]] std::uint32_t waiting() const;
-  [[nodiscard]] std::uint32_t inbound() const;
-  [[nodiscard]] std::int64_t oldest() const;
-  [[nodiscard]] std::int64_t idle_since() const;
-  [[nodiscard]] std::int64_t busy_since() const;
+  struct Totals {
+    std::uint32_t idle = 0, waiting = 0, inbound = 0;
+    std::int64_t oldest = PartBoard::nobody, idle_since = PartBoard::nobody;
+    std::int64_t busy_since = PartBoard::nobody;
+    bool open = false;  // some part is not closed
+    // Waiters no connection is idle or moving for.
+    [[nodiscard]] std::uint32_t short_of() const {
+      const std::uint64_t coming = std::uint64_t{idle} + inbound;
+      return coming >= waiting ? 0 : waiting - static_cast<std::uint32_t>(coming);
+    }
+  };
+  [[nodiscard]] Totals totals() const;
+  [[nodiscard]] std::uint32_t idle() const { return totals().idle; }
+  [[nodiscard]] std::uint32_t waiting() const { return totals().waiting; }
+  [[nodiscard]] std::uint32_t inbound() const { return totals().inbound; }
+  [[nodiscard]] std::int64_t oldest() const { return totals().oldest; }
+  [[nodiscard]] std::int64_t idle_since() const { return totals().idle_since; }
+  [[nodiscard]] std::int64_t busy_since() const { return totals().busy_since; }
 
-  // The part whose waiter asked first, if it is by more than `slack` before `own_oldest` (the oldest waiter of
-  // `part`, which has a connection to give). One connection at a time is promised to a part; the promise is
-  // made when this returns it.
+  // The part whose waiter asked first of those no connection is on its way for, if it is by more than `slack`
+  // before `own_oldest` (the oldest waiter of `part`, which has a connection to give). The promise is made when
+  // this returns it.
   [[nodiscard]] std::optional<std::uint32_t> promise_to_hungrier(std::uint32_t part,
                                                                  std::int64_t own_oldest,
                                                                  ring::Duration slack);

@@ -27,6 +27,8 @@
 
 namespace pgring {
 
+struct Demand;
+
 using PoolId = std::uint32_t;
 using Count = std::uint32_t;
 
@@ -107,19 +109,27 @@ struct BudgetTimes {
   // First and longest wait after "too many connections" and "starting up"; doubles in between.
   ring::Duration backoff_min = std::chrono::milliseconds{250};
   ring::Duration backoff_max = std::chrono::seconds{5};
-  // A permit whose backend nobody can ask about any more.
+  // A permit whose backend was not seen for so long: nobody can ask, or it never told its pid. As long as
+  // PostgreSQL gives a login (authentication_timeout).
   ring::Duration lost_max = std::chrono::seconds{60};
+  // Limits learned longer ago than this may be tried when nobody is connected who could ask.
+  ring::Duration facts_age = std::chrono::seconds{1};
 };
 
 // One limit and what counts against it.
 struct LimitNode {
   Reason reason = Reason::ceiling;
   std::string name;
-  std::optional<Count> limit;  // as in force; nullopt: none
+  std::optional<Count> limit;       // as in force; nullopt: none
+  std::optional<Count> configured;  // the part of it that is the configuration's
   std::array<Count, permit_states> count{};
   // 53300 said that there is less than we thought; until facts say otherwise, or the time is over.
   std::optional<Count> news;
-  ring::Instant news_until{};
+  ring::Instant news_since{}, news_until{};
+  // Shares computes with these; without meaning in between.
+  std::int64_t room = 0;    // slots that are free, or soon will be, and nobody has been given
+  std::int64_t exempt = 0;  // slots of roles this limit does not bind
+  std::uint64_t plan = 0;   // the plan they belong to
 
   [[nodiscard]] Count used() const { return count[0] + count[1] + count[2] + count[3]; }
 };
@@ -144,6 +154,8 @@ class Budget {
   // A permit's life.
   void opened(PoolId id, ring::Instant now, BudgetActions& actions);
   void closing(PoolId id, PermitState from);
+  // It has come to its part: is a connection still wanted? If not, it should be returned at once.
+  [[nodiscard]] bool is_wanted(PoolId id) const;
   // Its backend cannot be seen to end. pid: 0 when it never told.
   void lost(PoolId id, PermitState from, std::uint32_t pid, ring::Instant now);
   // PostgreSQL's slot is free again.
@@ -172,25 +184,37 @@ class Budget {
   [[nodiscard]] const std::vector<std::unique_ptr<Pool>>& pools() const { return pools_; }
   [[nodiscard]] const std::map<std::string, Server>& servers() const { return servers_; }
   [[nodiscard]] const BudgetTimes& times() const { return times_; }
+  // Why this pool's waiters wait, as of now. none: nothing stops the next permit, somebody has only to ask.
+  [[nodiscard]] Reason reason(PoolId id, ring::Instant now) const;
   // Every count at every node is the sum of its pools', and none is negative.
   [[nodiscard]] bool consistent() const;
   // The limit in force, with the news.
   [[nodiscard]] static std::optional<Count> limit_of(const LimitNode& node, ring::Instant now);
   // What the pool itself may have now: size, and the reserve when its time has come.
   [[nodiscard]] static Count allowed(const Pool& pool, ring::Instant now);
+  [[nodiscard]] static Count allowed(const Pool& pool, std::int64_t oldest, ring::Instant now);
 
  private:
   void add(Pool& pool, PermitState state, int change);
   void move(PoolId id, PermitState from, PermitState to);
-  void join(Server& server, const InstanceId& id);
+  // limits.cc
+  [[nodiscard]] bool join(Server& server, const InstanceId& id);
   void attach(Pool& pool);
   void refresh_limits(Instance& instance);
-  void return_lost(const Server& server, std::span<const std::uint32_t> alive, ring::Instant asked,
-                   ring::Instant now, bool restarted);
-  void forget_old_lost(ring::Instant now);
-  void settle(ring::Instant now, BudgetActions& actions);
-  void issue(Pool& pool, ring::Instant now, BudgetActions& actions);
-  [[nodiscard]] Reason stopped_by(const Pool& pool, ring::Instant now) const;
+  void return_lost(Instance& instance, std::span<const std::uint32_t> alive, ring::Instant asked,
+                   ring::Instant now, bool another);
+  void forget_old_lost(Instance& instance, ring::Instant now);
+  // settle.cc
+  void settle(Instance& instance, ring::Instant now, BudgetActions& actions);
+  void serve(std::vector<Demand>& demands, bool waiters, ring::Instant now, BudgetActions& actions);
+  void relieve(std::vector<Demand>& demands, ring::Instant now, BudgetActions& actions);
+  void issue(Demand& demand, ring::Instant now, BudgetActions& actions);
+  [[nodiscard]] static Demand demand_of(Pool& pool, ring::Instant now);
+  [[nodiscard]] Reason stopped_by(const Demand& demand, ring::Instant now) const;
+  [[nodiscard]] bool is_probe(const Pool& pool, ring::Instant now) const;
+  [[nodiscard]] static bool is_in_the_way(const Demand& kept, const std::vector<Demand>& demands,
+                                          ring::Instant now);
+  void tick_at(ring::Instant when);
   [[nodiscard]] ring::Duration jittered(ring::Duration time);
 
   BudgetTimes times_;
@@ -199,6 +223,7 @@ class Budget {
   std::vector<std::unique_ptr<Instance>> instances_;
   std::vector<std::unique_ptr<Pool>> pools_;
   std::optional<ring::Instant> next_tick_;
+  std::uint64_t plans_ = 0;
 };
 
 // A PostgreSQL instance, or a server not logged in to yet.
@@ -207,9 +232,14 @@ struct Budget::Instance {
   std::optional<ServerLimits> limits;
   std::optional<Count> cap;  // the smallest of its servers' max_connections
   Count keep_free = 0;       // the largest of its servers'
-  ring::Instant learned{};
+  ring::Instant asked{}, learned{};
   LimitNode ceiling;
   std::map<std::string, LimitNode> entries, databases, roles;
+  std::vector<Pool*> pools;
+  bool due = false;  // something waits for time to pass
+  // It was away and nobody is connected: it may come back with other limits. One login, and its answer, before
+  // the others: superusers are refused by nobody.
+  bool doubted = false;
 };
 
 struct Budget::Server {
@@ -222,16 +252,20 @@ struct Budget::Pool {
   PoolTerms terms;
   PoolBoard* board = nullptr;
   Instance* instance = nullptr;
-  std::array<LimitNode*, 4> nodes{};
+  std::array<LimitNode*, 4> nodes{};  // ceiling, entry, database, role
+  bool superuser = false;             // its role is one, so PostgreSQL's limits do not bind it
   std::array<Count, permit_states> count{};
   ring::Instant retry_at{};
   Count failures = 0;      // in a row
   ring::Instant gained{};  // when it was given its last permit
   Reason reason = Reason::none;
   std::uint32_t turn = 0;  // where the next connection for size_min opens
+  Count shed_told = 0;     // how many its parts were told to give up, and when
+  ring::Instant shed_told_at{};
   struct Lost {
     std::uint32_t pid = 0;
     ring::Instant since;
+    ring::Instant seen;  // the last time an answer named it
   };
   std::vector<Lost> lost;
 
@@ -240,6 +274,8 @@ struct Budget::Pool {
   // What counts against pool_size, which is ours: a lost connection is none of the pool's any more, only
   // PostgreSQL may still know it.
   [[nodiscard]] Count sized() const { return used() - of(PermitState::lost); }
+  // Whether node `index` limits it: PostgreSQL's limit of a database does not limit superusers.
+  [[nodiscard]] bool is_bound(std::size_t index) const { return index != 2 || !superuser; }
   // Connections it has or will have: what fairness compares.
   [[nodiscard]] Count held() const { return of(PermitState::opening) + of(PermitState::open); }
   // Waiters nothing is coming for.

@@ -4,10 +4,12 @@
 //         that fell, and what pools that wait and have less than their share need. Converges: a pool only
 //         gives to one that has less than itself, even after the gift; with hysteresis against ping-pong.
 // Owner:  Budget. Life: one call of settle().
+// Cost:   is_needed() is a pass over the pools; plan() is of the order of pools that wait times pools that
+//         have connections, and is called only when somebody waits at a limit or exceeds one.
 #pragma once
 
 #include <cstdint>
-#include <map>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -15,30 +17,45 @@
 
 namespace pgring {
 
+// A pool as one decision sees it: the boards may change meanwhile.
+struct Demand {
+  Budget::Pool* pool = nullptr;
+  PoolBoard::Totals board;
+  Count unmet = 0;      // waiters nothing is coming for
+  Count below_min = 0;  // connections it has less than size_min
+  Count allowed = 0;    // Budget::allowed
+};
+
 class Shares {
  public:
-  // pools: all of one instance.
-  Shares(std::span<Budget::Pool* const> pools, const BudgetTimes& times, ring::Instant now);
+  // demands: of all pools of one instance. plan: a number never used before.
+  Shares(std::span<Demand> demands, const BudgetTimes& times, ring::Instant now,
+         std::uint64_t plan);
 
-  // Computes to_shed for each pool; sets the reason of those that are not given what they need.
+  [[nodiscard]] bool is_needed() const;
+  // Computes to_shed for each pool. REQUIRES: reasons as they are without giving up anything.
   void plan();
-  [[nodiscard]] Count to_shed(std::size_t pool) const { return states_[pool].give; }
+  [[nodiscard]] Count to_shed(std::size_t demand) const { return states_[demand].give; }
 
   // a before b: has less by weight; then whose last gain is longer ago; then whose waiter is older.
-  [[nodiscard]] static bool before(const Budget::Pool& a, const Budget::Pool& b);
+  [[nodiscard]] static bool before(const Demand& a, const Demand& b);
+  // Another connection less would help.
+  [[nodiscard]] static bool is_relievable(Reason reason);
 
  private:
   struct State {
+    Demand* demand = nullptr;
     Budget::Pool* pool = nullptr;
     Count give = 0;
     Count get = 0;
-    Count idle = 0;
-    Count waiting = 0;
     bool settled = false;  // needs nothing more, or cannot be helped
     [[nodiscard]] std::int64_t held() const { return std::int64_t{pool->held()} - give + get; }
     [[nodiscard]] Count left() const {
       const Count open = pool->of(PermitState::open);
       return open > give ? open - give : 0;
+    }
+    [[nodiscard]] bool has_unused() const {
+      return demand->board.waiting == 0 && demand->board.idle > give;
     }
   };
   struct Choice {
@@ -50,16 +67,20 @@ class Shares {
   void relieve();
   [[nodiscard]] bool help(State& needy);
   [[nodiscard]] Choice choose_donor(const State& needy, const LimitNode& node);
+  [[nodiscard]] int rank(const State& needy, bool patient, State& donor, bool& too_fresh) const;
   [[nodiscard]] State* largest(const LimitNode& node);
-  // Slots of a node that are free or soon will be, and nobody has been given yet.
-  [[nodiscard]] std::int64_t& room(const LimitNode& node);
-  void give_one(State& donor);
-  [[nodiscard]] static bool at(const Budget::Pool& pool, const LimitNode& node);
+  void count_room();
+  static void change_room(const State& state, int change);
+  static void give_one(State& donor);
+  [[nodiscard]] static bool is_bound(const State& state, const LimitNode& node);
+  // Of a it is more by weight than b has.
+  [[nodiscard]] static bool is_larger(const State& a, const State& b);
 
   const BudgetTimes& times_;
   ring::Instant now_;
+  std::uint64_t plan_;
   std::vector<State> states_;
-  std::map<const LimitNode*, std::int64_t> room_;
+  std::vector<LimitNode*> nodes_;  // of all pools, each once
 };
 
 }  // namespace pgring
