@@ -20,30 +20,22 @@ PoolBoard::Totals PoolBoard::totals() const {
   return sum;
 }
 
-std::optional<std::uint32_t> PoolBoard::promise_to_hungrier(std::uint32_t part,
-                                                            std::int64_t own_oldest,
-                                                            ring::Duration slack) {
-  std::optional<std::uint32_t> best;
+PoolBoard::Hungrier PoolBoard::promise_to_hungrier(std::uint32_t part, std::int64_t own_oldest,
+                                                   ring::Duration slack) {
+  Hungrier best;
   std::uint32_t coming = 0;
   std::int64_t oldest = own_oldest == PartBoard::nobody ? own_oldest : own_oldest - slack.count();
   for (std::uint32_t i = 0; i < size_; ++i) {
+    if (i == part) continue;
     const std::uint32_t inbound = parts_[i].inbound();
-    if (i == part || parts_[i].asked(inbound) >= oldest) continue;
-    oldest = parts_[i].asked(inbound);
+    const std::int64_t asked = parts_[i].asked(inbound);
+    best.others |= asked != PartBoard::nobody;
+    if (asked >= oldest) continue;
+    oldest = asked;
     coming = inbound;
-    best = i;
+    best.part = i;
   }
-  return best && parts_[*best].promise(coming + 1) ? best : std::nullopt;
-}
-
-std::optional<std::uint32_t> PoolBoard::lender(std::uint32_t part) const {
-  std::optional<std::uint32_t> best;
-  std::uint32_t most = 0;
-  for (std::uint32_t i = 0; i < size_; ++i) {
-    if (i == part || parts_[i].waiting() > 0 || parts_[i].idle() <= most) continue;
-    most = parts_[i].idle();
-    best = i;
-  }
+  if (best.part && !parts_[*best.part].promise(coming + 1)) best.part.reset();
   return best;
 }
 

@@ -42,9 +42,6 @@ class alignas(64) PartBoard {
   void show_busy(std::optional<ring::Instant> since) {
     busy_since_.store(count_of(since), std::memory_order_relaxed);
   }
-  void show_waiting(std::uint32_t count, std::optional<ring::Instant> oldest) {
-    show_waiting(count, oldest ? std::span{&*oldest, 1} : std::span<const ring::Instant>{});
-  }
   // Not made yet, paused or ending: it takes no connection.
   void show_closed(bool closed) { closed_.store(closed, std::memory_order_relaxed); }
 
@@ -132,14 +129,15 @@ class PoolBoard {
   [[nodiscard]] std::int64_t idle_since() const { return totals().idle_since; }
   [[nodiscard]] std::int64_t busy_since() const { return totals().busy_since; }
 
+  struct Hungrier {
+    std::optional<std::uint32_t> part;
+    bool others = false;  // somebody waits elsewhere whom no connection is on its way for
+  };
   // The part whose waiter asked first of those no connection is on its way for, if it is by more than `slack`
   // before `own_oldest` (the oldest waiter of `part`, which has a connection to give). The promise is made when
   // this returns it.
-  [[nodiscard]] std::optional<std::uint32_t> promise_to_hungrier(std::uint32_t part,
-                                                                 std::int64_t own_oldest,
-                                                                 ring::Duration slack);
-  // Another part that has an idle connection and nobody waiting.
-  [[nodiscard]] std::optional<std::uint32_t> lender(std::uint32_t part) const;
+  [[nodiscard]] Hungrier promise_to_hungrier(std::uint32_t part, std::int64_t own_oldest,
+                                             ring::Duration slack);
   // The part a new connection should open on: where the oldest waiter is, else any that is not closed;
   // `turn` spreads them. nullopt: all are closed.
   [[nodiscard]] std::optional<std::uint32_t> hungriest(std::uint32_t turn) const;

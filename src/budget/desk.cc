@@ -120,9 +120,9 @@ bool BudgetDesk::claim_idle(Permit& permit) {
   return true;
 }
 
-bool BudgetDesk::has_enough(PoolId id) {
+bool BudgetDesk::is_wanted(PoolId id) {
   const std::scoped_lock lock{mutex_};
-  return budget_.pool(id).held() > budget_.pool(id).terms.size_min;
+  return budget_.is_wanted(id);
 }
 
 Count BudgetDesk::held(PoolId id) {

@@ -45,8 +45,8 @@ class BudgetDesk {
   [[nodiscard]] bool claim_shed(Permit& permit);
   // An idle connection is old: true, the pool has more than its size_min without it. It is closing from now on.
   [[nodiscard]] bool claim_idle(Permit& permit);
-  // There is no need for more than size_min, and it has that many with this permit's.
-  [[nodiscard]] bool has_enough(PoolId id);
+  // A permit has come: is a connection still wanted? If not, it goes back at once.
+  [[nodiscard]] bool is_wanted(PoolId id);
   void failed(PoolId id, Failure failure, ring::Duration retry, ring::Instant now);
   // Connections of the pool that are open or being opened, on all shards.
   [[nodiscard]] Count held(PoolId id);

@@ -110,6 +110,17 @@ Shares::State* Shares::largest(const LimitNode& node) {
   return best;
 }
 
+// Where lost ones are part of the excess: the last one that is open, which can ask whether they are gone.
+bool Shares::is_needed_to_ask(const LimitNode& node) const {
+  if (node.count[static_cast<std::size_t>(PermitState::lost)] == 0) return false;
+  Count left = 0;
+  for (const State& state : states_) {
+    if (std::ranges::find(state.pool->nodes, &node) != state.pool->nodes.end())
+      left += state.left();
+  }
+  return left <= 1;
+}
+
 void Shares::shrink_excess() {
   for (State& state : states_) {
     const auto& terms = state.pool->terms;
@@ -118,7 +129,7 @@ void Shares::shrink_excess() {
   }
   for (const LimitNode* const node : nodes_) {
     // Those it does not bind do not take from the others.
-    while (node->room + node->exempt < 0) {
+    while (node->room + node->exempt < 0 && !is_needed_to_ask(*node)) {
       State* const donor = largest(*node);
       if (donor == nullptr) break;
       give_one(*donor);

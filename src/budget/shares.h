@@ -69,6 +69,7 @@ class Shares {
   [[nodiscard]] Choice choose_donor(const State& needy, const LimitNode& node);
   [[nodiscard]] int rank(const State& needy, bool patient, State& donor, bool& too_fresh) const;
   [[nodiscard]] State* largest(const LimitNode& node);
+  [[nodiscard]] bool is_needed_to_ask(const LimitNode& node) const;
   void count_room();
   static void change_room(const State& state, int change);
   static void give_one(State& donor);

@@ -19,6 +19,7 @@
 #include "src/budget/board.h"
 #include "src/budget/desk.h"
 #include "src/config/config.h"
+#include "src/pool/pool_parameters.h"
 #include "wire/error_response.h"
 
 namespace pgring {
@@ -54,6 +55,7 @@ struct PoolHome {
   PoolBoard board;
   PoolId budget_id = 0;
   PoolFailure failure;
+  PoolParameters parameters;
   std::unique_ptr<std::atomic<std::uint32_t>[]> clients;  // by part
 
   [[nodiscard]] std::uint32_t parts() const { return static_cast<std::uint32_t>(shards.size()); }

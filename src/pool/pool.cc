@@ -1,6 +1,8 @@
 #include "src/pool/pool.h"
 
 #include <algorithm>
+#include <array>
+#include <span>
 #include <utility>
 
 #include "src/log/log.h"
@@ -11,8 +13,6 @@
 namespace pgring {
 namespace {
 
-// Startup parameter sets a pool remembers as good; clients bring few different ones.
-constexpr std::size_t canonical_max = 256;
 // How much longer another part's waiter has waited than our own before it gets a connection of ours, and how
 // long another part's connection has been idle before we ask for it. Handing one over costs two loop turns
 // and a cancelled receive: not for a transaction that is about to end anyway.
@@ -127,13 +127,17 @@ void Pool::put_back(Server& server) {
   }
   if (home_.board.to_shed() > 0 && budget().claim_shed(server.permit()))
     return server.retire("given up for the budget");
+  bool wanted_elsewhere = false;
   if (home_.parts() > 1) {
     const Client* const oldest = waiters_.front();
     const auto own = oldest == nullptr ? shard_.now() : oldest->requested_at();
-    if (const auto part = home_.board.promise_to_hungrier(part_, count_of(own), order_slack))
-      return give(server, *part);
+    const auto hungrier = home_.board.promise_to_hungrier(part_, count_of(own), order_slack);
+    if (hungrier.part) return give(server, *hungrier.part);
+    wanted_elsewhere = hungrier.others;
   }
   keep(server);
+  // They do not know of it, and one of their own may come first; but not for long.
+  if (wanted_elsewhere && !idle_.empty()) look_again(shard_.now() + rested);
 }
 
 void Pool::keep(Server& server) {
@@ -177,59 +181,85 @@ void Pool::show_idle() {
 }
 
 void Pool::show_waiters() {
-  const Client* const oldest = waiters_.front();
-  board().show_waiting(static_cast<std::uint32_t>(waiters_.size()),
-                       oldest == nullptr ? std::nullopt : std::optional{oldest->requested_at()});
+  std::array<ring::Instant, PartBoard::shown> since;
+  std::size_t shown = 0;
+  for (const Client* client = waiters_.front(); client != nullptr && shown < since.size();
+       client = WaiterList::next(*client))
+    since[shown++] = client->requested_at();
+  board().show_waiting(static_cast<std::uint32_t>(waiters_.size()), std::span{since}.first(shown));
 }
 
 // Getting more.
 
 void Pool::seek() {
-  if (paused_ || ending_ || waiters_.size() <= opening_ + asking() + board().inbound()) return;
-  if (!borrow() && shard_.now() >= ask_again_) {
+  const std::uint32_t coming = asking() + board().inbound();
+  if (paused_ || ending_ || waiters_.size() <= coming) return;
+  const auto now = shard_.now();
+  const Loan loan = borrow();
+  if (loan == Loan::none && waiters_.size() > opening_ + coming && now >= ask_again_) {
     // The budget knows every waiter by the board: while it has no permit, asking for each is of no use.
-    if (budget().ask(home_.budget_id, shard_.now()) != Reason::none)
-      ask_again_ = shard_.now() + ask_interval;
+    if (budget().ask(home_.budget_id, now) != Reason::none) ask_again_ = now + ask_interval;
   }
-  if (!seek_timer_.pending()) shard_.loop().timers().set(seek_timer_, shard_.now() + seek_interval);
+  look_again(now + (loan == Loan::later ? rested : seek_interval));
+}
+
+void Pool::look_again(ring::Instant when) {
+  if (!seek_timer_.pending() || seek_timer_.deadline > when)
+    shard_.loop().timers().set(seek_timer_, when);
 }
 
 void Pool::seek_due() {
   show_idle();
   budget().tick(shard_.now());
   ask_again_ = {};
+  offer();
   seek();
 }
 
-// Asks a part whose connections have nothing to do for one of them.
-bool Pool::borrow() {
+// Connections that nobody here has wanted go where somebody waits.
+void Pool::offer() {
+  if (home_.parts() == 1 || !waiters_.empty()) return;
+  while (Server* const server = idle_.front()) {
+    const bool tired = shard_.now() - server->used() >= rested;
+    const auto hungrier = home_.board.promise_to_hungrier(
+        part_, tired ? PartBoard::nobody : count_of(shard_.now()), order_slack);
+    if (hungrier.others && !hungrier.part) look_again(server->used() + rested);
+    if (!hungrier.part) return;
+    give(*server, *hungrier.part);
+    if (idle_.front() == server) return;  // it may not move now
+  }
+}
+
+// Asks a part whose connections have nothing to do for one of them. Also when one is being opened for the
+// waiter: that takes longer.
+Pool::Loan Pool::borrow() {
+  Loan loan = Loan::none;
   const auto before = count_of(shard_.now() - rested);
   for (std::uint32_t i = 1; i < home_.parts(); ++i) {
     const std::uint32_t lender = (part_ + i) % home_.parts();
     const PartBoard& other = home_.board.part(lender);
-    if (other.idle() == 0 || other.waiting() > 0 || other.idle_since() > before) continue;
-    if (!board().promise(static_cast<std::uint32_t>(waiters_.size()))) return true;
+    if (other.idle() == 0 || other.waiting() > 0) continue;
+    loan = Loan::later;
+    if (other.idle_since() > before) continue;
+    if (!board().promise(static_cast<std::uint32_t>(waiters_.size()))) return Loan::coming;
     Shard& shard = *shard_.shared().shards[home_.shards[lender]];
     shard.post([&shard, &home = home_, lender, borrower = part_] {
       shard.pool(home.key, home, lender).lend(borrower);
     });
-    return true;
+    return Loan::coming;
   }
-  return false;
+  return loan;
 }
 
 void Pool::lend(std::uint32_t borrower) {
-  if (idle_.empty() || !waiters_.empty() || paused_ || ending_) {
-    home_.board.part(borrower).promise_over();
-    return;
-  }
+  if (idle_.empty() || !waiters_.empty() || paused_ || ending_) return move_called_off(borrower);
   give(*idle_.front(), borrower);
 }
 
 void Pool::open_with(Permit permit) {
   // Back with it: the budget gives it to who needs it.
   if (paused_ || ending_) return;
-  if (waiters_.size() <= opening_ && budget().has_enough(home_.budget_id)) return;
+  if (!budget().is_wanted(home_.budget_id)) return;
   auto owned = std::make_unique<Server>(shard_, *this, std::move(permit));
   Server& server = *owned;
   owned_.emplace(&server, std::move(owned));
@@ -353,28 +383,6 @@ void Pool::resume() {
   board().show_closed(ending_);
   serve_waiters();
   seek();
-}
-
-Defaults Pool::intern_defaults(ParameterList reported) {
-  const auto equal = [](const Parameter& a, const Parameter& b) {
-    return a.name == b.name && a.value == b.value;
-  };
-  if (defaults_ == nullptr || !std::ranges::equal(*defaults_, reported, equal)) {
-    defaults_ = std::make_shared<const ParameterList>(std::move(reported));
-  }
-  return defaults_;
-}
-
-const Overrides* Pool::canonical(const Overrides& asked) const {
-  if (asked.empty()) return &asked;
-  const auto at = std::ranges::find(canonical_, asked, &std::pair<Overrides, Overrides>::first);
-  return at == canonical_.end() ? nullptr : &at->second;
-}
-
-void Pool::remember_canonical(const Overrides& asked, const Overrides& canonical) {
-  if (asked.empty() || this->canonical(asked) != nullptr) return;
-  if (canonical_.size() == canonical_max) canonical_.erase(canonical_.begin());
-  canonical_.emplace_back(asked, canonical);
 }
 
 }  // namespace pgring

@@ -108,6 +108,8 @@ class Pool {
   void maintain();
   void waiters_due();
   void seek_due();
+  // Somebody waits: a connection from another part, or a permit for a new one.
+  void seek();
 
   // The budget's and other parts' wishes.
   void open_with(Permit permit);
@@ -124,14 +126,11 @@ class Pool {
   void stop();                        // all of them, at once
   [[nodiscard]] bool drained() const { return all_.empty(); }
 
-  // The defaults a login reported; the same object as before where they are equal.
-  [[nodiscard]] Defaults intern_defaults(ParameterList reported);
   // What this pool's role logs in with; nothing stored: null.
   [[nodiscard]] const StoredSecret* login_secret() const;
 
-  // Startup parameters this server is known to take, with its spelling of their values.
-  [[nodiscard]] const Overrides* canonical(const Overrides& asked) const;
-  void remember_canonical(const Overrides& asked, const Overrides& canonical);
+  // What is known of the server's parameters, by any part.
+  [[nodiscard]] PoolParameters& parameters() { return home_.parameters; }
 
   // SCRAM pass-through: what a client's login taught us, of use if no password is stored.
   void remember_keys(const wire::ScramKeys& keys) { keys_ = keys; }
@@ -139,7 +138,6 @@ class Pool {
 
   [[nodiscard]] const PoolKey& key() const { return key_; }
   [[nodiscard]] const PoolSettings& settings() const { return settings_; }
-  [[nodiscard]] const Defaults& defaults() const { return defaults_; }
   [[nodiscard]] PoolStats& stats() { return stats_; }
   [[nodiscard]] const PoolPeriod& last_period() const { return last_period_; }
   [[nodiscard]] std::uint32_t clients() const { return clients_; }
@@ -162,8 +160,10 @@ class Pool {
   void link(Client& client, Server& server);
   void keep(Server& server);
   void serve_waiters();
-  void seek();
-  [[nodiscard]] bool borrow();
+  void offer();
+  void look_again(ring::Instant when);
+  enum class Loan : std::uint8_t { none, later, coming };
+  [[nodiscard]] Loan borrow();
   [[nodiscard]] std::uint32_t asking() const;
   void show_idle();
   void show_waiters();
@@ -204,8 +204,6 @@ class Pool {
   ring::Instant closed_at_{};
   std::string_view closed_why_;
 
-  Defaults defaults_;
-  std::vector<std::pair<Overrides, Overrides>> canonical_;
   std::optional<wire::ScramKeys> keys_;
   mutable std::unique_ptr<StoredSecret> database_secret_;  // the database's own, classified once
   std::optional<wire::ParsedError> last_failure_;          // of the latest attempt to open

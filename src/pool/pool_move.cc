@@ -22,7 +22,12 @@ void Pool::give(Server& server, std::uint32_t part) {
   server.begin_move(part);
 }
 
-void Pool::move_called_off(std::uint32_t part) { home_.board.part(part).promise_over(); }
+// Whoever waits there counts on it, and looks again.
+void Pool::move_called_off(std::uint32_t part) {
+  home_.board.part(part).promise_over();
+  Shard& shard = *shard_.shared().shards[home_.shards[part]];
+  shard.post([&shard, &home = home_, part] { shard.pool(home.key, home, part).seek(); });
+}
 
 void Pool::move_ready(Server& server, std::uint32_t part, ServerState state) {
   all_.erase(server);

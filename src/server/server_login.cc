@@ -107,7 +107,7 @@ bool Server::login_message(char type, std::span<const std::byte> body) {
     }
     case backend::ReadyForQuery:
       if (!login_->authenticated || body.size() != 1 || static_cast<char>(body[0]) != 'I') break;
-      defaults_ = pool_.intern_defaults(std::move(login_->parameters));
+      defaults_ = pool_.parameters().intern(std::move(login_->parameters));
       receive_options({.group = buffer_group::server, .credit = flow::server_credit});
       phase_ = Phase::ready;
       serve_from_now();

@@ -21,7 +21,7 @@ Server::Server(Shard& shard, Pool& pool, ServerState state)
       reset_done_{state.reset_done},
       defaults_due_{state.defaults_due},
       permit_{std::move(state.permit)},
-      defaults_{pool.intern_defaults(*state.defaults)},
+      defaults_{pool.parameters().intern(*state.defaults)},
       overrides_{shard.parameters().intern(std::move(state.overrides))},
       counted_{std::move(state.counted)},
       backend_pid_{state.backend_pid},

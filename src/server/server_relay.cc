@@ -297,7 +297,7 @@ void Server::parameter_status(std::span<const std::byte> body) {
   if (!explained || is_server_decided(parameter->name)) {
     auto changed = defaults_ == nullptr ? ParameterList{} : *defaults_;
     put_parameter(changed, parameter->name, parameter->value);
-    defaults_ = pool_.intern_defaults(std::move(changed));
+    defaults_ = pool_.parameters().intern(std::move(changed));
   } else if (own_ == Own::replay) {
     // Not among the client's: it goes back to its default.
     if (find_parameter(replayed_.list(), parameter->name) != nullptr) {

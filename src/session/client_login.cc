@@ -267,10 +267,10 @@ void Client::enter_pool() {
   ring::TimerWheel::cancel(timer_);
   phase_ = Phase::login_waiting;
   requested_ = shard_.now();
-  if (pool_->defaults() != nullptr) {
-    if (const auto* canonical = pool_->canonical(overrides_)) {
-      overrides_ = *canonical;
-      defaults_ = pool_->defaults();
+  if (auto defaults = pool_->parameters().defaults()) {
+    if (auto canonical = pool_->parameters().canonical(overrides_.list())) {
+      overrides_ = shard_.parameters().intern(std::move(*canonical));
+      defaults_ = std::move(defaults);
       return finish_login();
     }
   }
@@ -282,7 +282,7 @@ void Client::enter_pool() {
 void Client::finish_login() {
   if (server_ != nullptr) {
     defaults_ = server_->defaults();
-    pool_->remember_canonical(login_->asked, overrides_);
+    pool_->parameters().remember_canonical(login_->asked.list(), overrides_.list());
   }
   shard_.register_client(*this);
   std::string welcome;

@@ -286,6 +286,20 @@ def test_who_waited_too_long_is_told_which_limit_stopped_it_and_who_holds_it(sma
 # What a pool may have.
 
 
+def test_clients_log_in_on_every_shard_while_all_connections_are_taken(small_postgres, pgring, raw):
+    pooler = pgring(small_postgres, database={"max_connections": 1, "pool_size": 20},
+                    changes={"shards": {"count": 4}})
+    holder = raw(pooler).login()
+    assert kinds(holder.run("begin")) == "CZ"
+    others = [raw(pooler).login() for _ in range(4)]  # no connection is needed to log in
+    assert all(int(row["clients"]) > 0 for row in pooler.show("SHARDS"))
+    for other in others:
+        other.send(query("select 1"))
+    assert kinds(holder.run("commit")) == "CZ"
+    for other in others:
+        assert kinds(other.ready()) == "TDCZ"
+
+
 def test_min_pool_size_is_opened_at_start_in_parallel(small_postgres, small_pgring):
     warm = {"server": "main", "dbname": DATABASE, "user": "app_scram", "min_pool_size": 8,
             "password": password("app_scram"), "connect_query": "select pg_sleep(0.4)"}

@@ -8,6 +8,7 @@ import threading
 import psycopg
 import pytest
 from harness.cutter import Cutter
+from harness.postgres import Postgres
 from harness.raw import (Closed, errors, kinds, message, query, startup_packet, sync, terminate,
                          unnamed)
 from harness.wait import until
@@ -186,11 +187,21 @@ def test_a_client_may_log_in_while_postgresql_is_not_there_yet(pgring, own_postg
     until(works, "clients are served")
 
 
+@pytest.fixture
+def roomy_postgres():
+    server = Postgres(settings={"max_connections": "400"})
+    yield server
+    server.stop()
+
+
 @pytest.mark.parametrize("reset", [False, True])
-def test_a_server_dying_at_any_byte_is_an_error_for_its_client_only(pgring, postgres, raw, reset):
+def test_a_server_dying_at_any_byte_is_an_error_for_its_client_only(pgring, roomy_postgres, raw,
+                                                                    reset):
+    # A connection that was reset before it told its pid counts as lost for a minute.
+    postgres = roomy_postgres
     cutter = Cutter(postgres)
     try:
-        pooler = pgring(database={"pool_size": 1}, changes={
+        pooler = pgring(postgres, database={"pool_size": 1}, changes={
             **TRUST, "timeouts": {"server_login_retry": "1ms", "query_wait": "20s"},
             "server": {"main": {"host": cutter.host, "port": cutter.port}}})
         whole = raw(pooler).login("app_trust")

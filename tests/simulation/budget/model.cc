@@ -173,6 +173,7 @@ void Model::step(const Timer& timer) {
       part.seek_at = Instant::max();
       part.ask_again = {};
       tick_if_due();
+      offer(a, b);
       return seek(a, b);
     }
     case Kind::maintain:

@@ -169,6 +169,8 @@ class Model {
   void show_idle(pgring::PoolId pool, std::uint32_t part);
   void show_waiters(pgring::PoolId pool, std::uint32_t part);
   void seek(pgring::PoolId pool, std::uint32_t part);
+  void look_again(pgring::PoolId pool, std::uint32_t part, Instant when);
+  void offer(pgring::PoolId pool, std::uint32_t part);
   enum class Loan : std::uint8_t { none, later, coming };
   [[nodiscard]] Loan borrow(pgring::PoolId pool, std::uint32_t part);
   void lend(pgring::PoolId pool, std::uint32_t lender, std::uint32_t borrower);

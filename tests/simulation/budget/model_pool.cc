@@ -78,21 +78,46 @@ void Model::put_back(std::uint32_t id) {
   Connection& connection = connections_[id];
   PoolModel& pool = pools_[connection.pool];
   Part& part = part_of(connection);
+  bool wanted_elsewhere = false;
   connection.used = now_;
   if (part.paused) return retire(id);
   if (pool.board->to_shed() > 0 && claim(connection)) return retire(id);
   if (pool.parts.size() > 1 && setup_.mistake != Mistake::no_promises) {
-    // With nobody waiting here there is nothing to weigh: it goes wherever somebody does.
-    const auto own = part.waiters.empty() ? pgring::PartBoard::nobody
-                                          : count_of(clients_[part.waiters.front()].since);
-    if (const auto other =
-            pool.board->promise_to_hungrier(connection.part, own, setup_.order_slack))
-      return give(id, *other);
+    const auto own = count_of(part.waiters.empty() ? now_ : clients_[part.waiters.front()].since);
+    const auto hungrier = pool.board->promise_to_hungrier(connection.part, own, setup_.order_slack);
+    if (hungrier.part) return give(id, *hungrier.part);
+    wanted_elsewhere = hungrier.others;
   }
   connection.stage = Stage::idle;
   part.idle.push_back(id);
   show_idle(connection.pool, connection.part);
   serve_waiters(connection.pool, connection.part);
+  if (wanted_elsewhere && !part.idle.empty())
+    look_again(connection.pool, connection.part, now_ + setup_.rested);
+}
+
+void Model::look_again(PoolId pool, std::uint32_t index, Instant when) {
+  Part& part = pools_[pool].parts[index];
+  if (part.seek_at <= when) return;
+  part.seek_at = when;
+  after(when - now_, Kind::seek, pool, index);
+}
+
+void Model::offer(PoolId pool, std::uint32_t index) {
+  Part& part = pools_[pool].parts[index];
+  if (pools_[pool].parts.size() == 1 || !part.waiters.empty() ||
+      setup_.mistake == Mistake::no_promises)
+    return;
+  while (!part.idle.empty()) {
+    const std::uint32_t id = part.idle.front();
+    const bool tired = now_ - connections_[id].used >= setup_.rested;
+    const auto hungrier = pools_[pool].board->promise_to_hungrier(
+        index, tired ? pgring::PartBoard::nobody : count_of(now_), setup_.order_slack);
+    if (hungrier.others && !hungrier.part)
+      look_again(pool, index, connections_[id].used + setup_.rested);
+    if (!hungrier.part) return;
+    give(id, *hungrier.part);
+  }
 }
 
 void Model::serve_waiters(PoolId pool, std::uint32_t index) {
@@ -121,10 +146,7 @@ void Model::seek(PoolId pool, std::uint32_t index) {
     ask_budget([&](auto& actions) { budget_.ask(pool, now_, actions); });
     if (budget_.pool(pool).reason != pgring::Reason::none) part.ask_again = now_ + ask_interval;
   }
-  const Instant again = now_ + (loan == Loan::later ? setup_.rested : seek_interval);
-  if (part.seek_at <= again) return;
-  part.seek_at = again;
-  after(again - now_, Kind::seek, pool, index);
+  look_again(pool, index, now_ + (loan == Loan::later ? setup_.rested : seek_interval));
 }
 
 // Asks another part for an idle connection. Also when one is being opened for the waiter: that takes longer.

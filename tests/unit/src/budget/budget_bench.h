@@ -12,6 +12,7 @@
 
 #include "src/budget/budget.h"
 #include "src/budget/report.h"
+#include "tests/unit/src/budget/boards.h"
 
 namespace pgring::budget_bench {
 
@@ -54,7 +55,7 @@ class Bench {
   }
   // Clients that asked at `since`.
   void wait(PoolId id, Count clients, ring::Instant since) {
-    board(id).show_waiting(clients, since);
+    show_waiting(board(id), clients, since);
     budget_.ask(id, now, actions_);
   }
   // Gives the pool so many open connections, and leaves nobody waiting.
@@ -62,7 +63,7 @@ class Bench {
     for (Count i = 0; i < connections; ++i) {
       // One may be opening already, for min_pool_size.
       if (budget_.pool(id).of(PermitState::opening) == 0) wait(id, 1, now);
-      board(id).show_waiting(0, std::nullopt);
+      board(id).show_waiting(0, {});
       REQUIRE(budget_.pool(id).of(PermitState::opening) == 1);
       budget_.opened(id, now, actions_);
     }

@@ -1,4 +1,5 @@
 #include "src/budget/budget.h"
+#include "tests/unit/src/budget/boards.h"
 
 #include <doctest/doctest.h>
 
@@ -31,7 +32,7 @@ struct World {
   PartBoard& part(PoolId id) { return boards[id]->part(0); }
   void wait(PoolId id, Count clients) { wait_since(id, clients, now); }
   void wait_since(PoolId id, Count clients, ring::Instant since) {
-    part(id).show_waiting(clients, clients == 0 ? std::nullopt : std::optional{since});
+    show_waiting(part(id), clients, since);
   }
   // Permits issued to this pool by asking.
   Count ask(PoolId id) {
@@ -68,6 +69,9 @@ struct World {
     budget.closing(id, PermitState::open);
     actions.clear();
     budget.returned(id, PermitState::closing, now, actions);
+  }
+  [[nodiscard]] const ServerLimits& limits() const {
+    return *budget.servers().at("main").instance->limits;
   }
   [[nodiscard]] Count used() const { return budget.servers().at("main").instance->ceiling.used(); }
 };
@@ -169,6 +173,7 @@ TEST_CASE("budget: a pool above its share gives to one that waits, and both come
   world.fill(big, 10);
   world.wait(big, 290);
   world.wait(small, 3);
+  CHECK(world.ask(small) == 0);
   int reconnects = 0;
   for (int step = 0; step < 1000; ++step) {
     world.now += 1ms;
@@ -188,6 +193,27 @@ TEST_CASE("budget: a pool above its share gives to one that waits, and both come
   CHECK(reconnects == 3);
 }
 
+TEST_CASE(
+    "budget: where a lost connection takes the last slot, the one that can ask for it stays") {
+  World world{{.max_connections = 1, .keep_free = 0}};
+  world.learn(limits_of_20());
+  const PoolId a = world.pool({.database = "a", .role = "r"});
+  world.fill(a, 1);
+  world.budget.lost(a, PermitState::open, 4711, world.now);
+  world.wait(a, 1);
+  CHECK(world.ask(a) == 1);
+  world.open_all(a);
+  CHECK_FALSE(world.budget.claim_shed(a));
+  // Its answer still names the lost one: there are two, and one is not given up for what nobody can close.
+  world.now += 1ms;
+  const std::uint32_t pid = 4711;
+  world.budget.learned("main", world.limits(), {&pid, 1}, world.now, world.now, world.actions);
+  CHECK_FALSE(world.budget.claim_shed(a));
+  world.now += 1ms;
+  world.learn(limits_of_20());
+  CHECK(world.used() == 1);
+}
+
 TEST_CASE("budget: shares follow weights") {
   World world{{.max_connections = 12, .keep_free = 0}};
   world.learn(limits_of_20());
@@ -195,6 +221,7 @@ TEST_CASE("budget: shares follow weights") {
   const PoolId heavy = world.pool({.database = "heavy", .role = "r", .weight = 2});
   world.wait(light, 100);
   world.wait(heavy, 100);
+  CHECK(world.ask(heavy) > 0);
   for (int step = 0; step < 200; ++step) {
     world.now += 1ms;
     world.actions.clear();
@@ -301,7 +328,7 @@ TEST_CASE("budget: two names of one instance share its budget") {
   board.part(0).show_closed(false);
   const PoolId b = world.budget.add_pool(
       {.server = "other", .database = "b", .dbname = "b", .role = "q"}, board);
-  board.part(0).show_waiting(20, world.now);
+  show_waiting(board.part(0), 20, world.now);
   world.actions.clear();
   world.budget.ask(b, world.now, world.actions);
   CHECK(world.issued(b) == 7);

@@ -190,7 +190,7 @@ TEST_CASE(
   bench.open(id, 2);
   bench.wait(other, 1, bench.now);
   bench.fail(other, Failure::instance_full);
-  bench.board(other).show_waiting(0, std::nullopt);
+  bench.board(other).show_waiting(0, {});
   bench.wait(id, 1, bench.now);
   const auto why = bench.why(id);
   CHECK(why.reason == Reason::ceiling);
