@@ -19,6 +19,29 @@ count() {
   printf -- '-----\n'
 }
 
+# together STEP...: steps that neither disturb each other nor mind a busy machine, a function and its words
+# each; counted when all have ended.
+together() {
+  local one words counted folder children=()
+  folder=$(mktemp -d)
+  for one in "$@"; do
+    read -ra words <<<"$one"
+    (
+      # shellcheck disable=SC2317  # the step calls it
+      count() { printf '%s\n' "$@" >"$folder/$one"; }
+      "${words[@]}"
+    ) &
+    children+=($!)
+  done
+  for one in "${children[@]}"; do wait "$one" || true; done
+  for one in "$@"; do
+    mapfile -t counted <"$folder/$one" || true
+    [ ${#counted[@]} -eq 5 ] || counted=("$one" 0 1 0 "$folder/$one")
+    count "${counted[@]}"
+  done
+  rm -rf "$folder"
+}
+
 finish() {
   local failure
   for failure in "${failures[@]}"; do say "failed: $failure"; done
@@ -199,7 +222,7 @@ run_tests() {
 filtered_tests() {
   test_build release || return 0
   local kind folder
-  for kind in unit_tests simulation_tests; do
+  for kind in unit_tests simulation_tests budget_simulation; do
     if "$(program release $kind)" --list-test-cases --test-case="*$1*" | grep -qi -- "$1"; then
       doctest "$kind, *$1*" 600 "$(program release $kind)" --test-case="*$1*"
     fi
@@ -214,24 +237,20 @@ filtered_tests() {
 all_tests() {
   test_build release && {
     doctest "unit tests" 300 "$(program release unit_tests)"
-    doctest "simulation" 600 "$(program release simulation_tests)"
+    together "simulation release" "budget_simulation release" valgrind_tests style_tests
     doctest "ring on this kernel" 300 "$(program release ring_tests)"
-    python_workers=3 python_tests "integration tests" release tests/integration
+    python_workers=4 python_tests "integration tests" release tests/integration
     python_tests "driver tests" release tests/drivers
-    python_tests "style and packaging" release tests/tidy
-    doctest "unit tests under valgrind" 900 valgrind --quiet --error-exitcode=99 --leak-check=full \
-      --errors-for-leak-kinds=definite,indirect,possible --show-leak-kinds=definite,indirect,possible \
-      "$(program release unit_tests)"
   }
   test_build asan && {
     doctest "unit tests (ASan, UBSan)" 600 "$(program asan unit_tests)"
-    doctest "simulation (ASan, UBSan)" 900 "$(program asan simulation_tests)"
+    together "simulation asan (ASan, UBSan)" "budget_simulation asan (ASan, UBSan)"
     doctest "ring on this kernel (ASan, UBSan)" 600 "$(program asan ring_tests)"
-    python_workers=3 python_tests "integration tests (ASan, UBSan)" asan tests/integration
+    python_workers=4 python_tests "integration tests (ASan, UBSan)" asan tests/integration
     python_tests "driver tests (ASan, UBSan)" asan tests/drivers
     fuzz_targets 10
   }
-  test_build tsan && {
+  test_build tsan src/pgring tests/unit/unit_tests tests/ring_kernel/ring_tests && {
     doctest "ring and mailbox (TSan)" 600 "${tsan[@]}" "$(program tsan unit_tests)" \
       --source-file='*unit/ring*,*mailbox*,*shard*'
     doctest "ring on this kernel (TSan)" 600 "${tsan[@]}" "$(program tsan ring_tests)"
@@ -239,6 +258,17 @@ all_tests() {
       tests/integration/test_signals.py
   }
   return 0
+}
+
+# KIND [WORDS...]: the words are said behind the name.
+simulation() { doctest "simulation${2:+ ${*:2}}" 900 "$(program "$1" simulation_tests)"; }
+budget_simulation() { doctest "budget simulation${2:+ ${*:2}}" 900 "$(program "$1" budget_simulation)"; }
+style_tests() { python_tests "style and packaging" release tests/tidy; }
+
+valgrind_tests() {
+  doctest "unit tests under valgrind" 900 valgrind --quiet --error-exitcode=99 --leak-check=full \
+    --errors-for-leak-kinds=definite,indirect,possible --show-leak-kinds=definite,indirect,possible \
+    "$(program release unit_tests)"
 }
 
 run_long_tests() {
@@ -258,8 +288,10 @@ run_long_tests() {
     python_limit_s=7200 python_tests "integration tests, long ones too" release tests/integration --long
     local seed
     for seed in $(seq 1 20); do
-      SIM_SEED=$RANDOM$RANDOM doctest "simulation, seeds of round $seed" 900 "$(program release simulation_tests)"
+      export SIM_SEED=$RANDOM$RANDOM
+      together "simulation release round $seed" "budget_simulation release round $seed"
     done
+    unset SIM_SEED
   }
   test_build asan && {
     doctest "simulation (ASan, UBSan)" 3600 "$(program asan simulation_tests)"

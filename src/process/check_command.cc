@@ -17,6 +17,7 @@ std::string endpoint_text(const std::string& host, std::uint32_t port) {
 
 std::string listeners_text(const Config& config) {
   std::vector<std::string> places;
+  places.reserve(config.listen.address.size() + 1);
   for (const std::string& address : config.listen.address) {
     places.push_back(endpoint_text(address, config.listen.port));
   }
