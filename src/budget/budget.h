@@ -116,6 +116,10 @@ struct BudgetTimes {
   ring::Duration facts_age = std::chrono::seconds{1};
 };
 
+// Of a server that does not tell its limits: PostgreSQL's own defaults.
+inline constexpr Count assumed_max_connections = 100;
+inline constexpr Count assumed_superuser_reserved = 3;
+
 // One limit and what counts against it.
 struct LimitNode {
   Reason reason = Reason::ceiling;
@@ -171,6 +175,9 @@ class Budget {
   void learned(const std::string& server, const ServerLimits& limits,
                std::span<const std::uint32_t> alive, ring::Instant asked, ring::Instant now,
                BudgetActions& actions);
+
+  // A server was asked and did not tell, or not so that it could be understood.
+  void not_told(const std::string& server, ring::Instant now, BudgetActions& actions);
 
   // Time has passed. REQUIRES nothing; useful at next_tick().
   void tick(ring::Instant now, BudgetActions& actions);
@@ -236,7 +243,8 @@ struct Budget::Instance {
   LimitNode ceiling;
   std::map<std::string, LimitNode> entries, databases, roles;
   std::vector<Pool*> pools;
-  bool due = false;  // something waits for time to pass
+  bool silent = false;  // it was asked and does not tell: PostgreSQL's defaults are assumed
+  bool due = false;     // something waits for time to pass
   // It was away and nobody is connected: it may come back with other limits. One login, and its answer, before
   // the others: superusers are refused by nobody.
   bool doubted = false;

@@ -142,6 +142,10 @@ void BudgetDesk::learned(const std::string& server, const ServerLimits& limits,
   });
 }
 
+void BudgetDesk::not_told(const std::string& server, ring::Instant now) {
+  change(now, [&](auto at, auto& actions) { budget_.not_told(server, at, actions); });
+}
+
 void BudgetDesk::tick(ring::Instant now) {
   change(now, [&](auto at, auto& actions) {
     if (const auto due = budget_.next_tick(); due && *due <= at) budget_.tick(at, actions);

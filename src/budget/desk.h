@@ -52,6 +52,7 @@ class BudgetDesk {
   [[nodiscard]] Count held(PoolId id);
   void learned(const std::string& server, const ServerLimits& limits,
                std::span<const std::uint32_t> alive, ring::Instant asked, ring::Instant now);
+  void not_told(const std::string& server, ring::Instant now);
   // Lets time pass if something waits for it.
   void tick(ring::Instant now);
 

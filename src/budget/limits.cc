@@ -59,7 +59,12 @@ void Budget::refresh_limits(Instance& instance) {
   instance.ceiling.limit = instance.ceiling.configured;
   for (auto& [name, node] : instance.entries) node.limit = node.configured;
   for (auto& [name, node] : instance.roles) node.limit = node.configured;
-  if (!instance.limits) return;
+  if (!instance.limits) {
+    if (instance.silent && !instance.cap)
+      instance.ceiling.limit = minus(
+          assumed_max_connections, std::uint64_t{assumed_superuser_reserved} + instance.keep_free);
+    return;
+  }
   const ServerLimits& said = *instance.limits;
   const auto free =
       minus(said.max_connections, std::uint64_t{said.superuser_reserved} + said.reserved +
@@ -136,7 +141,7 @@ void Budget::learned(const std::string& name, const ServerLimits& limits,
     instance.limits = limits;
     instance.asked = asked;
     instance.learned = now;
-    instance.doubted = false;
+    instance.doubted = instance.silent = false;
     const auto forget_old_news = [asked](LimitNode& node) {
       if (node.news_since <= asked) node.news.reset();
     };
@@ -145,6 +150,16 @@ void Budget::learned(const std::string& name, const ServerLimits& limits,
     for (auto& [key, node] : instance.roles) forget_old_news(node);
     return_lost(instance, alive, asked, now, another);
   }
+  refresh_limits(instance);
+  settle(instance, now, actions);
+}
+
+void Budget::not_told(const std::string& name, ring::Instant now, BudgetActions& actions) {
+  const auto at = servers_.find(name);
+  if (at == servers_.end()) return;
+  Instance& instance = *at->second.instance;
+  instance.silent = !instance.limits;
+  instance.doubted = false;  // it is there, and there is nothing to wait for
   refresh_limits(instance);
   settle(instance, now, actions);
 }

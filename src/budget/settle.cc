@@ -51,8 +51,8 @@ Reason Budget::stopped_by(const Demand& demand, ring::Instant now) const {
   const Pool& pool = *demand.pool;
   const Instance& instance = *pool.instance;
   if (now < pool.retry_at) return Reason::backoff;
-  if ((!instance.limits || instance.doubted) && alive_at(instance.ceiling) > 0)
-    return Reason::server;
+  const bool known = instance.limits || instance.silent;
+  if ((!known || instance.doubted) && alive_at(instance.ceiling) > 0) return Reason::server;
   if (pool.of(PermitState::opening) >= opening_max) return Reason::burst;
   Reason reason = Reason::none;
   if (pool.sized() >= demand.allowed) {

@@ -40,6 +40,10 @@ std::optional<Count> role_max(const Budget& budget, const LimitNode& node) {
 
 // What the server itself leaves us: the terms as they are subtracted.
 std::string ceiling_terms(const Budget::Instance& instance) {
+  if (!instance.limits && instance.silent && instance.cap) return "not told by the server";
+  if (!instance.limits && instance.silent)
+    return fmt::format("not told by the server, assumed: max_connections {} - {} - keep_free {}",
+                       assumed_max_connections, assumed_superuser_reserved, instance.keep_free);
   if (!instance.limits) return "not known before the first login";
   const ServerLimits& said = *instance.limits;
   std::string text = fmt::format("max_connections {} - superuser_reserved_connections {}",

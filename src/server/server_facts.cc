@@ -90,6 +90,7 @@ void Server::facts_learned(FactsAsked& asked) {
 void Server::facts_failed(const FactsAsked& asked, const wire::ParsedError& error) {
   FactsDesk& desk = counted_.desk();
   desk.failed(asked.claim, shard_.now());
+  shard_.shared().budget.not_told(desk.server(), shard_.now());
   if (!desk.may_warn(shard_.now())) return;
   log::warning("the server's limits could not be learned", {{"shard", shard_.index()},
                                                             {"server", desk.server()},

@@ -4,9 +4,10 @@ import time
 
 import psycopg
 import pytest
+from harness.budget import ceiling
 from harness.facts import DEBUG, QUESTION, Load, Statements, latest, learned, others, soon
 from harness.postgres import Postgres
-from harness.raw import startup_packet
+from harness.raw import kinds, startup_packet
 from harness.wait import until
 
 
@@ -193,6 +194,24 @@ def test_a_role_that_may_not_read_the_identifier_learns_the_rest(pgring, wordy, 
             assert "could not be learned" not in pooler.log()
         finally:
             admin.execute("grant execute on function pg_control_system() to public")
+
+
+@pytest.fixture
+def silent(wordy):
+    """Roles may not call one of the functions that the question needs."""
+    with psycopg.connect(wordy.dsn(), autocommit=True) as admin:
+        admin.execute("revoke execute on function pg_postmaster_start_time() from public")
+        yield wordy
+        admin.execute("grant execute on function pg_postmaster_start_time() to public")
+
+
+def test_a_server_that_does_not_tell_is_taken_for_one_with_the_defaults(pgring, silent, raw):
+    pooler = pgring(silent)
+    clients = [raw(pooler).login() for _ in range(5)]
+    for client in clients:
+        assert kinds(client.run("begin")) == "CZ"
+    assert "not told by the server" in ceiling(pooler).source
+    assert ceiling(pooler).limit == 100 - 3 - 3
 
 
 def test_a_server_that_does_not_tell_is_warned_of_once_and_serves(pgring, wordy, raw):

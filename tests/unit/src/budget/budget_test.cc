@@ -91,6 +91,32 @@ TEST_CASE("budget: before anything is known of the server one connection is perm
   CHECK(world.budget.pool(b).reason == Reason::server);
 }
 
+TEST_CASE("budget: a server that does not tell its limits is taken for one with the defaults") {
+  World world{{.keep_free = 2}};
+  const PoolId a = world.pool({.database = "a", .role = "r", .size = 200});
+  world.wait(a, 1);
+  CHECK(world.ask(a) == 1);
+  world.open_all(a);
+  world.budget.not_told("main", world.now, world.actions);
+  world.fill(a, 200);
+  CHECK(world.budget.pool(a).held() == 95);
+  CHECK(world.budget.pool(a).reason == Reason::ceiling);
+  // It tells after all.
+  world.learn(limits_of_20());
+  CHECK(world.budget.pool(a).board->to_shed() == 95 - 15);
+  // What is known is not forgotten for one answer that failed.
+  world.budget.not_told("main", world.now, world.actions);
+  CHECK(world.budget.pool(a).board->to_shed() == 95 - 15);
+}
+
+TEST_CASE("budget: the configured limit of a server that does not tell is what counts") {
+  World world{{.max_connections = 120, .keep_free = 2}};
+  const PoolId a = world.pool({.database = "a", .role = "r", .size = 200});
+  world.budget.not_told("main", world.now, world.actions);
+  world.fill(a, 200);
+  CHECK(world.budget.pool(a).held() == 120);
+}
+
 TEST_CASE("budget: the ceiling is what reserved slots, keep_free and others leave") {
   World world{{.keep_free = 2}};
   auto limits = limits_of_20();
