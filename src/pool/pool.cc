@@ -13,10 +13,13 @@
 namespace pgring {
 namespace {
 
-// How much longer another part's waiter has waited than our own before it gets a connection of ours, and how
-// long another part's connection has been idle before we ask for it. Handing one over costs two loop turns
-// and a cancelled receive: not for a transaction that is about to end anyway.
-constexpr ring::Duration order_slack = std::chrono::milliseconds{2};
+// How much longer another part's waiter has waited than our own before it gets a connection of ours. Handing one
+// over costs two loop turns and a cancelled receive: much beside a transaction of 100 us, little beside one of
+// 10 ms, after which another of our own would have to be waited for.
+constexpr ring::Duration order_slack_max = std::chrono::milliseconds{2};
+constexpr ring::Duration order_slack_min = std::chrono::microseconds{200};
+constexpr std::int64_t order_slack_at_1ms = 1'000'000;  // ns
+// How long another part's connection has been idle before we ask for it: one of its own clients may come.
 constexpr ring::Duration rested = std::chrono::milliseconds{1};
 // A pool that is short asks again at this interval; the budget acts by itself whenever something changes.
 constexpr ring::Duration seek_interval = std::chrono::milliseconds{20};
@@ -117,6 +120,12 @@ void Pool::link(Client& client, Server& server) {
   server.link(client);
 }
 
+ring::Duration Pool::order_slack() const {
+  const std::int64_t slack =
+      order_slack_at_1ms * 1'000'000 / std::max<std::int64_t>(busy_mean_.count(), 1);
+  return std::clamp(ring::Duration{slack}, order_slack_min, order_slack_max);
+}
+
 void Pool::put_back(Server& server) {
   const auto& limits = shard_.config().timeouts;
   if (server.is_to_close()) return server.retire(server.close_reason());
@@ -131,7 +140,7 @@ void Pool::put_back(Server& server) {
   if (home_.parts() > 1) {
     const Client* const oldest = waiters_.front();
     const auto own = oldest == nullptr ? shard_.now() : oldest->requested_at();
-    const auto hungrier = home_.board.promise_to_hungrier(part_, count_of(own), order_slack);
+    const auto hungrier = home_.board.promise_to_hungrier(part_, count_of(own), order_slack());
     if (hungrier.part) return give(server, *hungrier.part);
     wanted_elsewhere = hungrier.others;
   }
@@ -222,7 +231,7 @@ void Pool::offer() {
   while (Server* const server = idle_.front()) {
     const bool tired = shard_.now() - server->used() >= rested;
     const auto hungrier = home_.board.promise_to_hungrier(
-        part_, tired ? PartBoard::nobody : count_of(shard_.now()), order_slack);
+        part_, tired ? PartBoard::nobody : count_of(shard_.now()), order_slack());
     if (hungrier.others && !hungrier.part) look_again(server->used() + rested);
     if (!hungrier.part) return;
     give(*server, *hungrier.part);

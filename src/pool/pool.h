@@ -4,8 +4,8 @@
 //         of the pool for one or the budget for a permit, and queues the client. Gives connections up when
 //         the budget says so, or another part's waiter has waited longer.
 // Owner:  its Shard. Life: from the first client's login until the shard ends.
-// Order:  by arrival (FIFO) among the waiters, over all parts to within a few milliseconds; idle connections are taken last in, first out, so
-//         that those not needed grow old and are closed.
+// Order:  by arrival (FIFO) among the waiters, over all parts to within a few milliseconds; idle connections are
+//         taken last in, first out, so that those not needed grow old and are closed.
 // Errors: when connections cannot be had and none is left, waiting clients are told the server's own error.
 // Files:  pool.cc serving, opening, giving up; pool_wait.cc waiters; pool_move.cc between shards; pool_stats.cc.
 #pragma once
@@ -79,6 +79,8 @@ class Pool {
   void give(Server& server, std::uint32_t part);
   void adopt_server(ServerState state);  // from another part
   void leave(Client& waiter);
+  // Hot path. A link is over that lasted so long.
+  void was_busy(ring::Duration time) { busy_mean_ += (time - busy_mean_) / 8; }
 
   void client_entered() {
     ++clients_;
@@ -162,6 +164,7 @@ class Pool {
   void serve_waiters();
   void offer();
   void look_again(ring::Instant when);
+  [[nodiscard]] ring::Duration order_slack() const;
   enum class Loan : std::uint8_t { none, later, coming };
   [[nodiscard]] Loan borrow();
   [[nodiscard]] std::uint32_t asking() const;
@@ -193,6 +196,7 @@ class Pool {
   ring::Timer waiters_timer_;
   ring::Timer seek_timer_;
   ring::Instant ask_again_{};
+  ring::Duration busy_mean_{};  // of the latest links
   std::uint32_t opening_ = 0;
   std::uint32_t asking_ = 0;  // connections that ask for facts
   ring::Instant asked_at_{};  // the last of them

@@ -265,7 +265,10 @@ void Server::release() {
   receive_wanted(true);
   if (cancels_ > 0) return;  // cancel_ended() comes back here
   const bool unused = std::exchange(facts_over_, false);
-  if (!unused) used_ = shard_.now();
+  if (!unused) {
+    pool_.was_busy(shard_.now() - used_);
+    used_ = shard_.now();
+  }
   const auto& settings = pool_.settings();
   // A session leaves more behind than parameters.
   if (settings.mode == PoolMode::session && !fresh_ && !std::exchange(reset_done_, true) &&

@@ -16,7 +16,9 @@ RESERVED = 3
 DBA = "dba"  # a plain role that no pool has
 POOL_ROLES = ("app_scram", "app_md5", "app_trust", "app_more")
 OTHER_DATABASE = "other"
-IS_OURS = "application_name not like 'itest-direct%'"
+# A direct login has no name yet while it starts; nor has it one of the pools' roles.
+IS_OURS = ("application_name not like 'itest-direct%' and usename in ("
+           + ", ".join(f"'{role}'" for role in POOL_ROLES) + ")")
 
 
 class SmallPostgres(Postgres):
