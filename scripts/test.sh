@@ -281,7 +281,7 @@ run_long_tests() {
     doctest "unit tests (TSan)" 1800 "${tsan[@]}" "$(program tsan unit_tests)"
     doctest "simulation (TSan)" 3600 "${tsan[@]}" "$(program tsan simulation_tests)"
     doctest "ring on this kernel (TSan)" 1800 "${tsan[@]}" "$(program tsan ring_tests)"
-    python_limit_s=3600 python_tests "integration tests (TSan)" tsan tests/integration
+    python_workers=2 python_limit_s=3600 python_tests "integration tests (TSan)" tsan tests/integration
     python_limit_s=3600 python_tests "driver tests (TSan)" tsan tests/drivers
   }
   test_build release && {
