@@ -22,24 +22,25 @@ count() {
 # together STEP...: steps that neither disturb each other nor mind a busy machine, a function and its words
 # each; counted when all have ended.
 together() {
-  local one words counted folder children=()
-  folder=$(mktemp -d)
+  local one words counted results children=()
+  results=$(mktemp -d)
   for one in "$@"; do
     read -ra words <<<"$one"
     (
       # shellcheck disable=SC2317  # the step calls it
-      count() { printf '%s\n' "$@" >"$folder/$one"; }
+      count() { printf '%s\n' "$@" >"$results/$one"; }
       "${words[@]}"
     ) &
     children+=($!)
   done
   for one in "${children[@]}"; do wait "$one" || true; done
   for one in "$@"; do
-    mapfile -t counted <"$folder/$one" || true
-    [ ${#counted[@]} -eq 5 ] || counted=("$one" 0 1 0 "$folder/$one")
+    counted=()
+    [ ! -f "$results/$one" ] || mapfile -t counted <"$results/$one"
+    [ ${#counted[@]} -eq 5 ] || counted=("$one" 0 1 0 "$results/$one")
     count "${counted[@]}"
   done
-  rm -rf "$folder"
+  rm -rf "$results"
 }
 
 finish() {

@@ -155,9 +155,9 @@ void Budget::closing(PoolId id, PermitState from) {
   if (const Count wanted = pool.board->to_shed(); wanted > 0) pool.board->set_to_shed(wanted - 1);
 }
 
-void Budget::lost(PoolId id, PermitState from, std::uint32_t pid, ring::Instant now) {
+void Budget::lost(PoolId id, PermitState from, std::uint32_t pid, LostBy by, ring::Instant now) {
   move(id, from, PermitState::lost);
-  pools_[id]->lost.push_back({.pid = pid, .since = now, .seen = now});
+  pools_[id]->lost.push_back({.pid = pid, .since = now, .seen = now, .by = by});
   pools_[id]->instance->due = true;
   tick_at(now + times_.tick);
 }

@@ -79,6 +79,12 @@ struct ServerLimits {
 enum class PermitState : std::uint8_t { opening, open, closing, lost };
 inline constexpr std::size_t permit_states = 4;
 
+// How a connection went whose orderly end nobody saw.
+enum class LostBy : std::uint8_t {
+  reset,    // by the other side: whatever was there has closed its socket
+  silence,  // nothing came any more: it may be there still
+};
+
 // Why an attempt to open a connection failed.
 enum class Failure : std::uint8_t {
   instance_full,  // 53300 by InitProcess or InitPostgres
@@ -161,7 +167,7 @@ class Budget {
   // It has come to its part: is a connection still wanted? If not, it should be returned at once.
   [[nodiscard]] bool is_wanted(PoolId id) const;
   // Its backend cannot be seen to end. pid: 0 when it never told.
-  void lost(PoolId id, PermitState from, std::uint32_t pid, ring::Instant now);
+  void lost(PoolId id, PermitState from, std::uint32_t pid, LostBy by, ring::Instant now);
   // PostgreSQL's slot is free again.
   void returned(PoolId id, PermitState from, ring::Instant now, BudgetActions& actions);
   // An idle connection is about to be used or kept: should the pool give it up instead? True: it is
@@ -274,6 +280,7 @@ struct Budget::Pool {
     std::uint32_t pid = 0;
     ring::Instant since;
     ring::Instant seen;  // the last time an answer named it
+    LostBy by;
   };
   std::vector<Lost> lost;
 

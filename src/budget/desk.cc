@@ -37,9 +37,9 @@ void Permit::give_back() {
   desk_ = nullptr;
 }
 
-void Permit::lose() {
+void Permit::lose(LostBy by) {
   if (desk_ == nullptr) return;
-  desk_->lost(*this);
+  desk_->lost(*this, by);
   desk_ = nullptr;
 }
 
@@ -167,8 +167,9 @@ void BudgetDesk::returned(const Permit& permit) {
   });
 }
 
-void BudgetDesk::lost(const Permit& permit) {
-  change({}, [&](auto at, auto&) { budget_.lost(permit.pool_, permit.state_, permit.pid_, at); });
+void BudgetDesk::lost(const Permit& permit, LostBy by) {
+  change({},
+         [&](auto at, auto&) { budget_.lost(permit.pool_, permit.state_, permit.pid_, by, at); });
 }
 
 }  // namespace pgring

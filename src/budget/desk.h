@@ -71,7 +71,7 @@ class BudgetDesk {
   void opened(const Permit& permit);
   void closing(const Permit& permit);
   void returned(const Permit& permit);
-  void lost(const Permit& permit);
+  void lost(const Permit& permit, LostBy by);
 
   std::mutex mutex_;
   Budget budget_;

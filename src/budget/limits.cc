@@ -169,8 +169,9 @@ void Budget::return_lost(Instance& instance, std::span<const std::uint32_t> aliv
   for (Pool* const pool : instance.pools) {
     std::erase_if(pool->lost, [&](Pool::Lost& lost) {
       if (lost.since >= asked) return false;  // the answer says nothing of it
-      // One that never told its pid cannot be looked for. After a restart it is most likely gone.
-      bool over = lost.pid == 0 && another;
+      // One that never told its pid cannot be looked for. After a restart, or when it has closed its socket,
+      // it is gone: an answer came from the server since.
+      bool over = lost.pid == 0 && (another || lost.by == LostBy::reset);
       if (lost.pid != 0) {
         over = !std::ranges::binary_search(alive, lost.pid);
         if (!over) lost.seen = now;

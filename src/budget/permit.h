@@ -40,7 +40,7 @@ class Permit {
   void give_back();
   // Nobody saw PostgreSQL close its side: the permit stays with the budget until the backend is known to be
   // gone. Not valid any more afterwards.
-  void lose();
+  void lose(LostBy by);
 
  private:
   friend class BudgetDesk;

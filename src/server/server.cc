@@ -1,5 +1,6 @@
 #include "src/server/server.h"
 
+#include <cerrno>
 #include <cstring>
 #include <system_error>
 #include <utility>
@@ -84,7 +85,7 @@ void Server::ended(int error) {
   const std::string reason =
       error == 0 ? "server closed the connection"
                  : std::string{"connection lost: "} + std::generic_category().message(error);
-  if (phase_ == Phase::closing) return gone(error == 0);
+  if (phase_ == Phase::closing) return gone(end_of(error));
   if (phase_ == Phase::moving) call_off_move();
   if (phase_ != Phase::ready || own_ == Own::connect_query) {
     login_failed(
@@ -92,7 +93,7 @@ void Server::ended(int error) {
                     : wire::ParsedError{.sqlstate = std::string{wire::sqlstate::connection_failure},
                                         .message = "the server closed the connection during login",
                                         .detail = reason});
-    return gone(error == 0);
+    return gone(end_of(error));
   }
   log::warning("server connection ended", {{"shard", shard_.index()},
                                            {"database", pool_.key().database},
@@ -102,18 +103,23 @@ void Server::ended(int error) {
                                            {"linked", client_ != nullptr}});
   begin_closing();
   lose_client(wire::sqlstate::connection_failure, "server closed the connection unexpectedly");
-  gone(error == 0);
+  gone(end_of(error));
+}
+
+Server::End Server::end_of(int error) {
+  if (error == 0) return End::seen;
+  return error == ECONNRESET || error == EPIPE ? End::reset : End::unknown;
 }
 
 // The stream is over. Only its orderly end says that PostgreSQL has freed the slot, which it does first.
-void Server::gone(bool seen_to_end) {
-  if (!seen_to_end) permit_.lose();
+void Server::gone(End end) {
+  if (end != End::seen) permit_.lose(end == End::reset ? LostBy::reset : LostBy::silence);
   close();
 }
 
-void Server::send_failed(int) {
+void Server::send_failed(int error) {
   // Its last words (why it closed) may still be there to be read: the end comes by itself.
-  if (phase_ == Phase::closing) return gone(false);
+  if (phase_ == Phase::closing) return gone(end_of(error));
   if (phase_ == Phase::moving) {
     call_off_move();
     return stay();
@@ -128,7 +134,7 @@ void Server::sent() {
 }
 
 void Server::timer_due() {
-  if (phase_ == Phase::closing) return gone(false);
+  if (phase_ == Phase::closing) return gone(End::unknown);
   if (phase_ == Phase::ready && own_ == Own::facts)
     return discard("the server does not answer what its limits are");
   if (phase_ == Phase::ready && own_ != Own::connect_query) return;

@@ -177,7 +177,9 @@ class Server final : public ring::Stream {
   void detach_client();
   void begin_closing();
   void finish_in_time();
-  void gone(bool seen_to_end);
+  enum class End : std::uint8_t { seen, reset, unknown };  // of the stream
+  [[nodiscard]] static End end_of(int error);
+  void gone(End end);
   void send_text(std::string_view messages);
   void lose_client(std::string_view sqlstate, std::string_view message);
 

@@ -154,11 +154,11 @@ void Model::step(const Timer& timer) {
       return;
     case Kind::slot_free:
       postgres_.end(connections_[a].pid);
-      return tell_end(a, true);
+      return tell_end(a, StreamEnd::seen);
     case Kind::ended:
-      return ended(a, true);
+      return ended(a, StreamEnd::seen);
     case Kind::broke:
-      return ended(a, false);
+      return ended(a, StreamEnd::reset);
     case Kind::direct_leaves:
     case Kind::backend_ends:
       return postgres_.end(a);
@@ -252,7 +252,8 @@ void Model::external(const Event& event) {
     case EventKind::restart:
     case EventKind::crash:
       if (postgres_.state != Postgres::State::up) return;
-      for (const std::uint32_t id : postgres_.end_all()) tell_end(id, !random_.chance(200));
+      for (const std::uint32_t id : postgres_.end_all())
+        tell_end(id, random_.chance(200) ? StreamEnd::reset : StreamEnd::seen);
       postgres_.state = Postgres::State::away;
       after(event.length / 2, Kind::starting, 0, 0);
       return after(event.length, Kind::up, 0, event.kind == EventKind::crash ? 0 : event.count);
@@ -262,11 +263,11 @@ void Model::external(const Event& event) {
       if (!id) return;
       if (event.kind == EventKind::kill) {
         postgres_.end(connections_[*id].pid);
-        return tell_end(*id, true);
+        return tell_end(*id, StreamEnd::seen);
       }
       connections_[*id].end_told = true;
       after(event.length, Kind::backend_ends, connections_[*id].pid, 0);
-      return ended(*id, false);
+      return ended(*id, StreamEnd::silence);
     }
     case EventKind::slow_close:
       closing_ = event.length;

@@ -31,6 +31,9 @@ inline constexpr Duration facts_interval = std::chrono::seconds{1};
 inline constexpr Duration idle_max = std::chrono::seconds{5};
 inline constexpr Duration login_retry = std::chrono::milliseconds{300};
 
+// How the stream to PostgreSQL ended.
+enum class StreamEnd : std::uint8_t { seen, reset, silence };
+
 struct Connection {
   enum class Stage : std::uint8_t {
     permit,  // on its way to the part
@@ -51,7 +54,7 @@ struct Connection {
   bool pid_known = false;
   bool end_told = false;  // the message that the other side has closed is under way or has come
   bool end_seen = false;  // while moving
-  bool end_lost = false;  // likewise, and without EOF
+  StreamEnd end = StreamEnd::seen;  // likewise
   Instant used{};
   Instant asked{};
   std::optional<pgring::ServerLimits> facts;
@@ -192,8 +195,8 @@ class Model {
   void facts_come(std::uint32_t id);
   void retire(std::uint32_t id);
   void not_idle(std::uint32_t id);
-  void tell_end(std::uint32_t id, bool with_eof);
-  void ended(std::uint32_t id, bool with_eof);
+  void tell_end(std::uint32_t id, StreamEnd end);
+  void ended(std::uint32_t id, StreamEnd end);
   void set_permit(Connection& connection, pgring::PermitState state);
   void give_permit_back(Connection& connection);
 

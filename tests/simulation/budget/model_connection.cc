@@ -145,13 +145,13 @@ void Model::retire(std::uint32_t id) {
 }
 
 // The backend is gone, and the connection's other end with it.
-void Model::tell_end(std::uint32_t id, bool with_eof) {
+void Model::tell_end(std::uint32_t id, StreamEnd end) {
   if (connections_[id].end_told) return;
   connections_[id].end_told = true;
-  after(about(setup_.network), with_eof ? Kind::ended : Kind::broke, id, 0);
+  after(about(setup_.network), end == StreamEnd::seen ? Kind::ended : Kind::broke, id, 0);
 }
 
-void Model::ended(std::uint32_t id, bool with_eof) {
+void Model::ended(std::uint32_t id, StreamEnd end) {
   Connection& connection = connections_[id];
   switch (connection.stage) {
     case Stage::permit:
@@ -160,7 +160,7 @@ void Model::ended(std::uint32_t id, bool with_eof) {
     case Stage::moving:
       if (connection.end_seen) break;  // it has arrived
       connection.end_seen = true;
-      connection.end_lost = !with_eof;
+      connection.end = end;
       return;
     case Stage::connecting:
       --part_of(connection).opening;
@@ -182,11 +182,11 @@ void Model::ended(std::uint32_t id, bool with_eof) {
       connection.stage == Stage::closing && setup_.mistake == Mistake::permit_back_too_early;
   connection.stage = Stage::gone;
   if (early) return seek(connection.pool, connection.part);
-  if (with_eof) {
+  if (end == StreamEnd::seen) {
     give_permit_back(connection);
   } else {
     budget_.lost(connection.pool, connection.permit, connection.pid_known ? connection.pid : 0,
-                 now_);
+                 end == StreamEnd::reset ? pgring::LostBy::reset : pgring::LostBy::silence, now_);
     set_permit(connection, PermitState::lost);
   }
   seek(connection.pool, connection.part);

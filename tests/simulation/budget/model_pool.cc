@@ -189,7 +189,7 @@ void Model::give(std::uint32_t id, std::uint32_t part) {
 void Model::arrived(std::uint32_t id) {
   Connection& connection = connections_[id];
   pools_[connection.pool].board->part(connection.part).promise_over();
-  if (connection.end_seen) return ended(id, !connection.end_lost);
+  if (connection.end_seen) return ended(id, connection.end);
   put_back(id);
 }
 

@@ -225,7 +225,7 @@ TEST_CASE(
   world.learn(limits_of_20());
   const PoolId a = world.pool({.database = "a", .role = "r"});
   world.fill(a, 1);
-  world.budget.lost(a, PermitState::open, 4711, world.now);
+  world.budget.lost(a, PermitState::open, 4711, LostBy::silence, world.now);
   world.wait(a, 1);
   CHECK(world.ask(a) == 1);
   world.open_all(a);
@@ -238,6 +238,29 @@ TEST_CASE(
   world.now += 1ms;
   world.learn(limits_of_20());
   CHECK(world.used() == 1);
+}
+
+TEST_CASE(
+    "budget: one that never told its pid counts until the next answer if it was reset, else "
+    "longer") {
+  World world;
+  world.learn(limits_of_20());
+  const PoolId a = world.pool({.database = "a", .role = "r"});
+  for (const LostBy by : {LostBy::reset, LostBy::silence}) {
+    world.wait(a, 1);
+    CHECK(world.ask(a) == 1);
+    world.budget.lost(a, PermitState::opening, 0, by, world.now);
+    world.wait(a, 0);
+  }
+  CHECK(world.used() == 2);
+  world.learn(limits_of_20());  // asked at the same time: it says nothing of them
+  CHECK(world.used() == 2);
+  world.now += 1ms;
+  world.learn(limits_of_20());
+  CHECK(world.used() == 1);
+  world.now += BudgetTimes{}.lost_max;
+  world.budget.tick(world.now, world.actions);
+  CHECK(world.used() == 0);
 }
 
 TEST_CASE("budget: shares follow weights") {
@@ -326,7 +349,7 @@ TEST_CASE("budget: a lost permit counts against the server until its backend is 
   world.learn(limits_of_20());
   const PoolId a = world.pool({.database = "a", .role = "r"});
   world.fill(a, 2);
-  world.budget.lost(a, PermitState::open, 77, world.now);
+  world.budget.lost(a, PermitState::open, 77, LostBy::silence, world.now);
   CHECK(world.used() == 2);
   world.now += 1s;
   const std::vector<std::uint32_t> alive{77};

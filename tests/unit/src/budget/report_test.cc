@@ -102,7 +102,7 @@ TEST_CASE("budget report: every state a permit can have has its column and count
   bench.learn(limits_of(20));
   bench.open(id, 3);
   bench.budget().closing(id, PermitState::open);
-  bench.budget().lost(id, PermitState::open, 77, bench.now);
+  bench.budget().lost(id, PermitState::open, 77, LostBy::silence, bench.now);
   bench.wait(id, 1, bench.now);
   for (const auto& [scope, name] : {std::pair{"ceiling", "main"},
                                     {"database", "shop"},
