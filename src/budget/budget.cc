@@ -149,8 +149,9 @@ bool Budget::is_wanted(PoolId id) const {
 }
 
 void Budget::closing(PoolId id, PermitState from) {
-  const Pool& pool = *pools_[id];
+  Pool& pool = *pools_[id];
   move(id, from, PermitState::closing);
+  pool.shed_since = pool.stuck_until = {};
   // One less is to be given up: what is computed next will know better, but that may be a while.
   if (const Count wanted = pool.board->to_shed(); wanted > 0) pool.board->set_to_shed(wanted - 1);
 }
@@ -208,7 +209,8 @@ void Budget::failed(PoolId id, Failure failure, ring::Duration retry, ring::Inst
       break;
     case Failure::starting:
     case Failure::other:
-      instance.doubted |= instance.ceiling.count[index_of(PermitState::open)] == 0;
+      if (!instance.silent && instance.ceiling.count[index_of(PermitState::open)] == 0)
+        instance.doubted_until = now + times_.backoff_max;
       break;
   }
   if (node != nullptr) {

@@ -112,6 +112,8 @@ struct BudgetTimes {
   // because there are fewer connections than pools gets its turn after this.
   ring::Duration hysteresis = std::chrono::milliseconds{250};
   ring::Duration tick = std::chrono::milliseconds{20};
+  // So long others are asked before a pool that gave nothing for as long as the hysteresis.
+  ring::Duration stuck = std::chrono::seconds{1};
   // First and longest wait after "too many connections" and "starting up"; doubles in between.
   ring::Duration backoff_min = std::chrono::milliseconds{250};
   ring::Duration backoff_max = std::chrono::seconds{5};
@@ -253,7 +255,7 @@ struct Budget::Instance {
   bool due = false;     // something waits for time to pass
   // It was away and nobody is connected: it may come back with other limits. One login, and its answer, before
   // the others: superusers are refused by nobody.
-  bool doubted = false;
+  ring::Instant doubted_until{};
 };
 
 struct Budget::Server {
@@ -276,6 +278,10 @@ struct Budget::Pool {
   std::uint32_t turn = 0;  // where the next connection for size_min opens
   Count shed_told = 0;     // how many its parts were told to give up, and when
   ring::Instant shed_told_at{};
+  // Since when it has been asked to give one up, and until when others are asked first because it did not: all
+  // it has may be in transactions that last.
+  ring::Instant shed_since{};
+  ring::Instant stuck_until{};
   struct Lost {
     std::uint32_t pid = 0;
     ring::Instant since;

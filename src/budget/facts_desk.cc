@@ -44,6 +44,8 @@ std::shared_ptr<const Learned> FactsDesk::learned(const Claim& claim, Facts fact
   if (facts.system_identifier == 0 && latest_ != nullptr &&
       latest_->facts.started_us == facts.started_us)
     facts.system_identifier = latest_->facts.system_identifier;
+  const bool another = latest_ != nullptr && latest_->facts.started_us != facts.started_us;
+  pids_.answered(facts, another, claim.at);
   auto learned = std::make_shared<Learned>();
   learned->others = counter_.count(facts, ours(facts), now);
   learned->facts = std::move(facts);
@@ -80,6 +82,11 @@ void FactsDesk::failed(const Claim& claim, ring::Instant now) {
   retry_after_ = std::clamp(retry_after_ * 2, retry_first, ring::Duration{retry_max});
   retry_at_ = now + retry_after_;
   set_due(retry_at_);
+}
+
+void FactsDesk::ask_soon() {
+  const std::scoped_lock lock{all_.mutex_};
+  if (retry_at_ == ring::Instant{}) set_due({});
 }
 
 std::shared_ptr<const Learned> FactsDesk::latest() const {
@@ -136,6 +143,11 @@ void FactsDesk::closed(std::uint32_t pid, ring::Instant now) {
   pids_.remove(pid, now);
 }
 
+void FactsDesk::lost(std::uint32_t pid, ring::Instant now) {
+  const std::scoped_lock lock{all_.mutex_};
+  pids_.lose(pid, now);
+}
+
 void FactsDesk::never_identified(const std::string& role, const std::string& database) {
   const std::scoped_lock lock{all_.mutex_};
   drop_opening(role, database);
@@ -181,6 +193,15 @@ void OurConnection::identified(std::uint32_t pid) {
   if (desk_ == nullptr || pid_) return;
   pid_ = pid;
   desk_->identified(role_, database_, pid);
+}
+
+void OurConnection::lose(ring::Instant now) {
+  if (desk_ != nullptr && pid_) {
+    desk_->lost(*pid_, now);
+    desk_ = nullptr;
+    pid_.reset();
+  }
+  end(now);
 }
 
 void OurConnection::end(ring::Instant now) {

@@ -73,6 +73,8 @@ class FactsDesk {
   [[nodiscard]] std::shared_ptr<const Learned> learned(const Claim& claim, Facts facts,
                                                        ring::Instant now);
   void failed(const Claim& claim, ring::Instant now);
+  // Something says that what is known is not so any more.
+  void ask_soon();
   [[nodiscard]] std::shared_ptr<const Learned> latest() const;
 
   void set_interval(ring::Duration interval);
@@ -85,6 +87,7 @@ class FactsDesk {
   void opening(const std::string& role, const std::string& database);
   void identified(const std::string& role, const std::string& database, std::uint32_t pid);
   void closed(std::uint32_t pid, ring::Instant now);
+  void lost(std::uint32_t pid, ring::Instant now);
   void never_identified(const std::string& role, const std::string& database);
 
   // What a log says of this desk at most once a minute, and at most once.
@@ -152,6 +155,8 @@ class OurConnection {
   // The login has succeeded: its role and database are there.
   void logged_in() { desk_->use(role_, database_); }
   void end(ring::Instant now);
+  // Likewise, but nobody saw PostgreSQL close its side.
+  void lose(ring::Instant now);
 
   // REQUIRES: begun.
   [[nodiscard]] FactsDesk& desk() const { return *desk_; }

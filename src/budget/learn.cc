@@ -25,7 +25,10 @@ ServerLimits limits_of(const Learned& learned) {
 std::vector<std::uint32_t> alive_pids(const Learned& learned) {
   std::vector<std::uint32_t> pids;
   pids.reserve(learned.facts.backends.size());
-  for (const auto& backend : learned.facts.backends) pids.push_back(backend.pid);
+  // After a restart another process may have the number of one that was lost.
+  for (const auto& backend : learned.facts.backends) {
+    if (backend.client) pids.push_back(backend.pid);
+  }
   std::ranges::sort(pids);
   return pids;
 }

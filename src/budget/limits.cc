@@ -88,8 +88,8 @@ void Budget::refresh_limits(Instance& instance) {
   }
 }
 
-// A server has told which instance it is: all names of one instance share its budget. True: it is not the one
-// it was, so that nothing of the old one is left.
+// A server has told which instance it is: all names of one instance share its budget. True: it was started again,
+// so that nothing of before is left.
 bool Budget::join(Server& server, const InstanceId& id) {
   Instance* const left = server.instance;
   if (left->id && same(*left->id, id)) {
@@ -120,7 +120,7 @@ bool Budget::join(Server& server, const InstanceId& id) {
   }
   refresh_limits(*left);
   if (!shared) std::erase_if(instances_, [left](const auto& each) { return each.get() == left; });
-  return known;
+  return false;  // that one's lost connections are its own
 }
 
 void Budget::learned(const std::string& name, const ServerLimits& limits,
@@ -141,7 +141,8 @@ void Budget::learned(const std::string& name, const ServerLimits& limits,
     instance.limits = limits;
     instance.asked = asked;
     instance.learned = now;
-    instance.doubted = instance.silent = false;
+    instance.doubted_until = {};
+    instance.silent = false;
     const auto forget_old_news = [asked](LimitNode& node) {
       if (node.news_since <= asked) node.news.reset();
     };
@@ -159,7 +160,7 @@ void Budget::not_told(const std::string& name, ring::Instant now, BudgetActions&
   if (at == servers_.end()) return;
   Instance& instance = *at->second.instance;
   instance.silent = !instance.limits;
-  instance.doubted = false;  // it is there, and there is nothing to wait for
+  instance.doubted_until = {};  // it is there, and there is nothing to wait for
   refresh_limits(instance);
   settle(instance, now, actions);
 }

@@ -48,8 +48,21 @@ void OurPids::remove(std::uint32_t pid, ring::Instant now) {
   }
 }
 
+void OurPids::lose(std::uint32_t pid, ring::Instant now) {
+  remove(pid, now);
+  lost_[pid] = now;
+}
+
+void OurPids::answered(const Facts& facts, bool another, ring::Instant asked) {
+  std::erase_if(lost_, [&](const auto& lost) {
+    if (lost.second >= asked) return false;
+    return another ||
+           std::ranges::find(facts.backends, lost.first, &Backend::pid) == facts.backends.end();
+  });
+}
+
 bool OurPids::contains(std::uint32_t pid, ring::Instant now) const {
-  if (open_.contains(pid)) return true;
+  if (open_.contains(pid) || lost_.contains(pid)) return true;
   const auto at = ended_.find(pid);
   return at != ended_.end() && now - at->second <= memory;
 }

@@ -29,6 +29,10 @@ class OurPids {
 
   void add(std::uint32_t pid);
   void remove(std::uint32_t pid, ring::Instant now);
+  // Its end was not seen: it is ours until an answer does not name it any more.
+  void lose(std::uint32_t pid, ring::Instant now);
+  // An answer to a question put at `asked`; `another`: the server was started again since the one before.
+  void answered(const Facts& facts, bool another, ring::Instant asked);
   [[nodiscard]] bool contains(std::uint32_t pid, ring::Instant now) const;
   [[nodiscard]] std::uint32_t open() const { return open_count_; }
 
@@ -36,6 +40,7 @@ class OurPids {
   // A server that is none of PostgreSQL's may give one pid twice, or none.
   std::map<std::uint32_t, std::uint32_t> open_;
   std::uint32_t open_count_ = 0;
+  std::map<std::uint32_t, ring::Instant> lost_;  // since when
   std::map<std::uint32_t, ring::Instant> ended_;
   std::deque<std::pair<ring::Instant, std::uint32_t>> ended_order_;
 };

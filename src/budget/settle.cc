@@ -52,7 +52,8 @@ Reason Budget::stopped_by(const Demand& demand, ring::Instant now) const {
   const Instance& instance = *pool.instance;
   if (now < pool.retry_at) return Reason::backoff;
   const bool known = instance.limits || instance.silent;
-  if ((!known || instance.doubted) && alive_at(instance.ceiling) > 0) return Reason::server;
+  if ((!known || now < instance.doubted_until) && alive_at(instance.ceiling) > 0)
+    return Reason::server;
   if (pool.of(PermitState::opening) >= opening_max) return Reason::burst;
   Reason reason = Reason::none;
   if (pool.sized() >= demand.allowed) {
@@ -154,8 +155,11 @@ void Budget::relieve(std::vector<Demand>& demands, ring::Instant now, BudgetActi
     pool.board->set_to_shed(shed);
     if (shed == 0) {
       pool.shed_told = 0;
+      pool.shed_since = {};
       continue;
     }
+    if (pool.shed_since == ring::Instant{}) pool.shed_since = now;
+    if (now - pool.shed_since >= times_.hysteresis) pool.stuck_until = now + times_.stuck;
     // Its parts look at every release; those with idle connections are told, and again if nothing came of it.
     if (shed <= pool.shed_told && now - pool.shed_told_at < times_.tick) continue;
     pool.shed_told = shed;

@@ -98,13 +98,21 @@ void Shares::give_one(State& donor) {
   ++donor.give;
 }
 
+bool Shares::is_stuck(const State& state) const { return now_ < state.pool->stuck_until; }
+
+// 0: it can give one at once; 1: when one is released; 2: that did not come about.
+int Shares::unready(const State& state) const {
+  if (state.has_unused()) return 0;
+  return is_stuck(state) ? 2 : 1;
+}
+
 // Whose connection is missed least: idle ones first, then of the largest share.
 Shares::State* Shares::largest(const LimitNode& node) {
   State* best = nullptr;
   for (State& state : states_) {
     if (state.left() == 0 || !is_bound(state, node)) continue;
-    if (best == nullptr || state.has_unused() > best->has_unused() ||
-        (state.has_unused() == best->has_unused() && is_larger(state, *best)))
+    if (best == nullptr || unready(state) < unready(*best) ||
+        (unready(state) == unready(*best) && is_larger(state, *best)))
       best = &state;
   }
   return best;
@@ -207,15 +215,16 @@ int Shares::rank(const State& needy, bool patient, State& donor, bool& too_fresh
 
 Shares::Choice Shares::choose_donor(const State& needy, const LimitNode& node) {
   Choice choice;
-  int best = rank_none;
+  int best = 2 * rank_none;
   const std::int64_t oldest = needy.demand->board.oldest;
   const bool patient = needy.held() == 0 && oldest != PartBoard::nobody &&
                        instant(oldest) + times_.hysteresis <= now_;
   for (State& state : states_) {
     if (&state == &needy || state.left() == 0 || state.get > 0) continue;
     if (std::ranges::find(state.pool->nodes, &node) == state.pool->nodes.end()) continue;
-    const int its = rank(needy, patient, state, choice.too_fresh);
-    if (its == rank_none || its > best) continue;
+    const int rank_of_it = rank(needy, patient, state, choice.too_fresh);
+    const int its = 2 * rank_of_it + (is_stuck(state) ? 1 : 0);
+    if (rank_of_it == rank_none || its > best) continue;
     const bool better =
         its < best || is_larger(state, *choice.donor) ||
         (!is_larger(*choice.donor, state) && state.pool->gained < choice.donor->pool->gained);

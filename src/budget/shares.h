@@ -68,6 +68,8 @@ class Shares {
   [[nodiscard]] bool help(State& needy);
   [[nodiscard]] Choice choose_donor(const State& needy, const LimitNode& node);
   [[nodiscard]] int rank(const State& needy, bool patient, State& donor, bool& too_fresh) const;
+  [[nodiscard]] bool is_stuck(const State& state) const;
+  [[nodiscard]] int unready(const State& state) const;
   [[nodiscard]] State* largest(const LimitNode& node);
   [[nodiscard]] bool is_needed_to_ask(const LimitNode& node) const;
   void count_room();

@@ -19,6 +19,16 @@ std::optional<wire::ParsedError> PoolFailure::at(ring::Instant now) const {
   return error_;
 }
 
+void PoolKeys::set(const wire::ScramKeys& keys) {
+  const std::scoped_lock lock{mutex_};
+  keys_ = keys;
+}
+
+std::optional<wire::ScramKeys> PoolKeys::get() const {
+  const std::scoped_lock lock{mutex_};
+  return keys_;
+}
+
 PoolHome& Placement::home(const PoolKey& key, const Config& config) {
   const std::scoped_lock lock{mutex_};
   auto& home = homes_[key];

@@ -21,6 +21,7 @@
 #include "src/config/config.h"
 #include "src/pool/pool_parameters.h"
 #include "wire/error_response.h"
+#include "wire/scram.h"
 
 namespace pgring {
 
@@ -43,6 +44,17 @@ class PoolFailure {
   wire::ParsedError error_;
 };
 
+// SCRAM pass-through: what the latest client's login taught us.
+class PoolKeys {
+ public:
+  void set(const wire::ScramKeys& keys);
+  [[nodiscard]] std::optional<wire::ScramKeys> get() const;
+
+ private:
+  mutable std::mutex mutex_;
+  std::optional<wire::ScramKeys> keys_;
+};
+
 struct PoolHome {
   explicit PoolHome(PoolKey its_key, std::vector<std::uint32_t> its_shards)
       : key{std::move(its_key)},
@@ -56,6 +68,7 @@ struct PoolHome {
   PoolId budget_id = 0;
   PoolFailure failure;
   PoolParameters parameters;
+  PoolKeys keys;
   std::unique_ptr<std::atomic<std::uint32_t>[]> clients;  // by part
 
   [[nodiscard]] std::uint32_t parts() const { return static_cast<std::uint32_t>(shards.size()); }

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "src/log/log.h"
+#include "src/pool/pool_terms.h"
 #include "src/shard/roles.h"
 #include "src/shard/shard.h"
 #include "wire/sqlstate.h"
@@ -81,6 +82,12 @@ void Pool::configure(const Config& config) {
   settings_.connect_query = database->connect_query;
   settings_.reset_query = database->reset_query;
   if (before.place() != settings_.place() && !all_.empty()) close_all("configuration changed");
+}
+
+void Pool::reload(const Config& config) {
+  configure(config);
+  if (find_database(config, key_.database) != nullptr)
+    budget().set_pool(home_.budget_id, pool_terms(config, key_), shard_.now());
 }
 
 const StoredSecret* Pool::login_secret() const {
@@ -201,9 +208,11 @@ void Pool::show_waiters() {
 // Getting more.
 
 void Pool::seek() {
-  const std::uint32_t coming = asking() + board().inbound();
-  if (paused_ || ending_ || waiters_.size() <= coming) return;
+  if (paused_ || ending_ || waiters_.empty()) return;
   const auto now = shard_.now();
+  const std::uint32_t coming = asking() + board().inbound();
+  // What comes may be closed on the way, or not come.
+  if (waiters_.size() <= coming) return look_again(now + seek_interval);
   const Loan loan = borrow();
   if (loan == Loan::none && waiters_.size() > opening_ + coming && now >= ask_again_) {
     // The budget knows every waiter by the board: while it has no permit, asking for each is of no use.
@@ -287,6 +296,7 @@ void Pool::login_failed(Server& server, wire::ParsedError error, bool never_open
   const auto now = shard_.now();
   const ring::Duration retry = shard_.config().timeouts.server_login_retry;
   const Failure failure = failure_of(error);
+  if (failure == Failure::full) facts_desk_->ask_soon();
   budget().failed(home_.budget_id, failure, retry, now);
   last_failure_ = std::move(error);
   // Whoever waits is told, unless there are connections that will serve them or it is a matter of moments.
@@ -337,6 +347,7 @@ void Pool::maintain() {
     server = next;
   }
   show_busy();
+  show_idle();
   shed();
   refresh_facts();
   if (settings_.size_min > 0 && !paused_ && !ending_) budget().ask(home_.budget_id, now);

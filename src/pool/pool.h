@@ -120,6 +120,8 @@ class Pool {
   void refuse_waiters(const wire::ParsedError& error);
 
   void configure(const Config& config);
+  // A reload: likewise, and its terms in the budget. The home may have been made meanwhile, of what was before.
+  void reload(const Config& config);
   void pause();
   void resume();
   void close_all(std::string_view reason);  // idle ones now, others when released
@@ -134,9 +136,8 @@ class Pool {
   // What is known of the server's parameters, by any part.
   [[nodiscard]] PoolParameters& parameters() { return home_.parameters; }
 
-  // SCRAM pass-through: what a client's login taught us, of use if no password is stored.
-  void remember_keys(const wire::ScramKeys& keys) { keys_ = keys; }
-  [[nodiscard]] const std::optional<wire::ScramKeys>& keys() const { return keys_; }
+  // SCRAM pass-through: what clients' logins taught us, of use if no password is stored.
+  [[nodiscard]] PoolKeys& keys() { return home_.keys; }
 
   [[nodiscard]] const PoolKey& key() const { return key_; }
   [[nodiscard]] const PoolSettings& settings() const { return settings_; }
@@ -208,7 +209,6 @@ class Pool {
   ring::Instant closed_at_{};
   std::string_view closed_why_;
 
-  std::optional<wire::ScramKeys> keys_;
   mutable std::unique_ptr<StoredSecret> database_secret_;  // the database's own, classified once
   std::optional<wire::ParsedError> last_failure_;          // of the latest attempt to open
   PoolStats stats_;

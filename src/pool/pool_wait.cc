@@ -25,7 +25,7 @@ void Pool::refuse_waiters(const wire::ParsedError& error) {
 
 void Pool::refuse_everywhere() {
   for (std::uint32_t part = 0; part < home_.parts(); ++part) {
-    if (part == part_) continue;
+    if (part == part_ || home_.board.part(part).closed()) continue;
     Shard& shard = *shard_.shared().shards[home_.shards[part]];
     shard.post([&shard, &home = home_, part, error = *last_failure_] {
       shard.pool(home.key, home, part).refuse_waiters(error);

@@ -99,7 +99,7 @@ void Server::facts_failed(const FactsAsked& asked, const wire::ParsedError& erro
                                                             {"message", error.message}});
 }
 
-// The connection ends before the answer has come.
+// The connection ends before the answer has come. It may have ended by the question: the next one serves first.
 void Server::facts_abandoned() {
   const auto asked = std::exchange(facts_, nullptr);
   ring::TimerWheel::cancel(timer_);

@@ -211,8 +211,8 @@ bool Server::answer_sasl(const wire::Authentication& request) {
     const StoredSecret* const secret = pool_.login_secret();
     if (secret != nullptr && secret->kind == SecretKind::plain && nonce) {
       login_->scram = std::make_unique<wire::ScramClient>(secret->text.reveal(), std::move(*nonce));
-    } else if (pool_.keys() && nonce) {
-      login_->scram = std::make_unique<wire::ScramClient>(*pool_.keys(), std::move(*nonce));
+    } else if (const auto keys = pool_.keys().get(); keys && nonce) {
+      login_->scram = std::make_unique<wire::ScramClient>(*keys, std::move(*nonce));
     } else {
       return no_password("scram-sha-256");
     }

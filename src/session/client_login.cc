@@ -262,7 +262,7 @@ void Client::enter_pool() {
   pool_->client_entered();
   if (login.scram != nullptr) {
     if (const auto keys = login.scram->keys(); keys && !pool_->settings().forced_role)
-      pool_->remember_keys(*keys);
+      pool_->keys().set(*keys);
   }
   ring::TimerWheel::cancel(timer_);
   phase_ = Phase::login_waiting;

@@ -443,7 +443,7 @@ void Shard::count_work() {
 void Shard::reload(std::shared_ptr<const Runtime> runtime) {
   runtime_ = std::move(runtime);
   scram_secrets_.clear();
-  for (const auto& [key, pool] : pools_) pool->configure(runtime_->config);
+  for (const auto& [key, pool] : pools_) pool->reload(runtime_->config);
   open_forced_pools();
 }
 

@@ -36,6 +36,8 @@ class SmallPostgres(Postgres):
         with psycopg.connect(self.dsn(dbname=OTHER_DATABASE), autocommit=True) as connection:
             connection.execute("grant all on schema public to public")
             connection.execute("grant all on all tables in schema public to public")
+        # Commits are asynchronous, and a test may crash the server before this one is written.
+        self.admin.execute("checkpoint")
 
     def forget_limits(self):
         """Undoes what a test altered."""

@@ -43,7 +43,7 @@ void Checks::check_reason(PoolId id) {
       holds = full(0) || full(1) || full(2) || full(3);
       break;
     case Reason::server:
-      holds = !needs.instance->limits || needs.instance->doubted;
+      holds = !needs.instance->limits || now < needs.instance->doubted_until;
       break;
     case Reason::pool:
       holds = needs.sized() >= needs.terms.size + needs.terms.reserve;

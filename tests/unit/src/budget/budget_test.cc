@@ -263,6 +263,41 @@ TEST_CASE(
   CHECK(world.used() == 0);
 }
 
+TEST_CASE("budget: a pool whose connections are never released does not keep others from giving") {
+  World world{{.max_connections = 20, .keep_free = 0}};
+  world.learn({.max_connections = 100});
+  const PoolId sessions = world.pool({.database = "sessions", .role = "r"});
+  const PoolId busy = world.pool({.database = "busy", .role = "r"});
+  const PoolId third = world.pool({.database = "third", .role = "r"});
+  world.fill(sessions, 11);
+  world.fill(busy, 9);
+  world.wait(busy, 50);
+  world.wait(third, 1);
+  CHECK(world.ask(third) == 0);
+  for (int step = 0; step < 1000 && world.budget.pool(third).held() == 0; ++step) {
+    world.now += 1ms;
+    world.actions.clear();
+    world.budget.tick(world.now, world.actions);
+    // Only this one's connections come back.
+    while (world.budget.claim_shed(busy))
+      world.budget.returned(busy, PermitState::closing, world.now, world.actions);
+  }
+  CHECK(world.budget.pool(third).held() == 1);
+  CHECK(world.budget.pool(sessions).held() == 11);
+  // A limit that falls is kept likewise.
+  world.wait(third, 0);
+  world.open_all(third);
+  world.budget.set_server("main", {.max_connections = 16, .keep_free = 0}, world.now,
+                          world.actions);
+  for (int step = 0; step < 2000; ++step) {
+    world.now += 1ms;
+    world.budget.tick(world.now, world.actions);
+    while (world.budget.claim_shed(busy))
+      world.budget.returned(busy, PermitState::closing, world.now, world.actions);
+  }
+  CHECK(world.used() == 16);
+}
+
 TEST_CASE("budget: shares follow weights") {
   World world{{.max_connections = 12, .keep_free = 0}};
   world.learn(limits_of_20());

@@ -57,6 +57,27 @@ TEST_CASE("our pids: a pid is ours while it is open and two seconds longer") {
   CHECK_FALSE(pids.contains(7, start + seconds{2} + milliseconds{1}));
 }
 
+TEST_CASE("our pids: one whose end nobody saw is ours until an answer does not name it") {
+  OurPids pids;
+  pids.add(7);
+  pids.lose(7, start);
+  CHECK(pids.open() == 0);
+  pids.answered(facts_of({direct(7)}), false, start + seconds{60});
+  CHECK(pids.contains(7, start + seconds{90}));
+  pids.answered(facts_of({}), false, start - seconds{1});  // asked before it was lost
+  CHECK(pids.contains(7, start + seconds{90}));
+  pids.answered(facts_of({}), false, start + seconds{91});
+  CHECK_FALSE(pids.contains(7, start + seconds{92}));
+}
+
+TEST_CASE("our pids: none of those lost before a restart is ours after it") {
+  OurPids pids;
+  pids.add(7);
+  pids.lose(7, start);
+  pids.answered(facts_of({direct(7)}), true, start + seconds{60});
+  CHECK_FALSE(pids.contains(7, start + seconds{61}));
+}
+
 TEST_CASE("our pids: a pid that comes again, or twice at once, is ours until its last end") {
   OurPids pids;
   pids.add(7);
