@@ -286,7 +286,7 @@ struct Budget::Pool {
     std::uint32_t pid = 0;
     ring::Instant since;
     ring::Instant seen;  // the last time an answer named it
-    LostBy by;
+    LostBy by = LostBy::silence;
   };
   std::vector<Lost> lost;
 

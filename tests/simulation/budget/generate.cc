@@ -24,7 +24,7 @@ class Generator {
     if (mode_ == Mode::overload) overload();
     const auto faults = random_.between(0, mode_ == Mode::overload ? 4 : 24);
     for (std::uint64_t i = 0; i < faults; ++i) fault();
-    std::ranges::stable_sort(script_.events, {}, &Event::at);
+    std::ranges::sort(script_.events, {}, &Event::at);
     return std::move(script_);
   }
 
