@@ -121,7 +121,9 @@ Client::Verdict Client::begin_message(const wire::Framer::Part& part,
     requested_ = shard_.now();
     if (server_->transaction_status() == 'I') transaction_ = requested_;
   }
-  if (is_extended(part.type)) {
+  // A Flush with a body is answered: by an error, after which everything up to a Sync is dropped.
+  const bool bad_flush = part.type == frontend::Flush && part.size != wire::Framer::header_size;
+  if (is_extended(part.type) || bad_flush) {
     group_open_ = true;
     server_->expect(Request::extended);
   }

@@ -102,6 +102,15 @@ def test_random_bytes_that_begin_like_a_startup_packet(pooler, neighbour, raw, s
         assert not [got for got in seen if got.kind in "KZ"]
 
 
+@pytest.mark.parametrize("kind", "HS")
+def test_a_bad_end_behind_a_flush_or_sync_with_a_body_is_reached(pooler, neighbour, raw, kind):
+    # Behind such a Flush PostgreSQL drops the query: there is no answer to wait for.
+    data = message(kind, b"xx") + query("select 1") + message("p", b"x")
+    for _ in range(5):
+        seen = errors(say(raw, pooler, data, "app_trust", until_ready=0))
+        assert [error[:2] for error in seen] == [("ERROR", "08P01"), ("FATAL", "08P01")]
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_random_messages_after_a_login(pooler, neighbour, raw, seed):
     chance = random.Random(seed)
