@@ -83,13 +83,15 @@ class alignas(64) PartBoard {
     return when ? when->time_since_epoch().count() : nobody;
   }
 
+  // Written for every transaction, read by others when somebody is short.
   std::atomic<std::uint32_t> idle_{0};
-  std::atomic<std::uint32_t> waiting_{0};
   std::atomic<std::int64_t> idle_since_{nobody};
-  std::array<std::atomic<std::int64_t>, shown> asked_{nobody, nobody, nobody, nobody};
   std::atomic<std::int64_t> busy_since_{nobody};
+  // Read by all parts for every transaction, written when somebody is short.
+  alignas(64) std::array<std::atomic<std::int64_t>, shown> asked_{nobody, nobody, nobody, nobody};
+  std::atomic<std::uint32_t> waiting_{0};
+  std::atomic<std::uint32_t> inbound_{0};
   std::atomic<bool> closed_{true};  // until the part is made
-  alignas(64) std::atomic<std::uint32_t> inbound_{0};
 };
 
 class PoolBoard {
