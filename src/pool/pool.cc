@@ -221,6 +221,10 @@ void Pool::seek() {
   look_again(now + (loan == Loan::later ? rested : seek_interval));
 }
 
+void Pool::promise_broken() {
+  if (!waiters_.empty()) look_again(shard_.now() + rested);
+}
+
 void Pool::look_again(ring::Instant when) {
   if (!seek_timer_.pending() || seek_timer_.deadline > when)
     shard_.loop().timers().set(seek_timer_, when);

@@ -110,8 +110,8 @@ class Pool {
   void maintain();
   void waiters_due();
   void seek_due();
-  // Somebody waits: a connection from another part, or a permit for a new one.
-  void seek();
+  // A connection that was on its way to this part does not come.
+  void promise_broken();
 
   // The budget's and other parts' wishes.
   void open_with(Permit permit);
@@ -163,6 +163,8 @@ class Pool {
   void link(Client& client, Server& server);
   void keep(Server& server);
   void serve_waiters();
+  // Somebody waits: a connection from another part, or a permit for a new one.
+  void seek();
   void offer();
   void look_again(ring::Instant when);
   [[nodiscard]] ring::Duration order_slack() const;

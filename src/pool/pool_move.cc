@@ -22,11 +22,11 @@ void Pool::give(Server& server, std::uint32_t part) {
   server.begin_move(part);
 }
 
-// Whoever waits there counts on it, and looks again.
+// Whoever waits there counts on it, and looks again; not at once, for what may not move now may not in a moment.
 void Pool::move_called_off(std::uint32_t part) {
   home_.board.part(part).promise_over();
   Shard& shard = *shard_.shared().shards[home_.shards[part]];
-  shard.post([&shard, &home = home_, part] { shard.pool(home.key, home, part).seek(); });
+  shard.post([&shard, &home = home_, part] { shard.pool(home.key, home, part).promise_broken(); });
 }
 
 void Pool::move_ready(Server& server, std::uint32_t part, ServerState state) {

@@ -123,7 +123,7 @@ void Model::step(const Timer& timer) {
     case Kind::lend_comes:
       return lend(a, b / 256, b % 256);
     case Kind::no_loan:
-      return seek(a, b);
+      return look_again(a, b, now_ + setup_.rested);
     case Kind::connection_comes:
       return arrived(a);
     case Kind::connect:
