@@ -116,7 +116,7 @@ python_tests() {
   # Deadlines are for hangs; sanitizers slow everything down.
   PGRING=$PWD/build/$kind/src/pgring PGRING_BUILD=$kind PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \
     PGRING_TEST_DEADLINE=$([ "$kind" = release ] && echo 30 || echo 90) \
-    timeout --kill-after=30 "${python_limit_s:-1500}" "${tsan[@]}" /usr/bin/python3 -m pytest -p no:cacheprovider -q -rs \
+    timeout --kill-after=30 "${python_limit_s:-1500}" "${tsan[@]}" /usr/bin/python3 -m pytest -p no:cacheprovider -q -rfEs \
     --numprocesses="${python_workers:-0}" --durations=15 --basetemp=.do/tmp --junitxml="$report" "$folder" "$@" \
     >"$log" 2>&1 </dev/null || code=$?
   rm -rf .do/tmp
