@@ -1,0 +1,43 @@
+// sql_prepare.h: PREPARE, EXECUTE and DEALLOCATE taken apart.
+//
+// What:   parse_prepare reads a text that is one such statement and nothing else, of the shape that
+//         PostgreSQL's grammar gives it. Nullopt for every other text: several statements, one that
+//         has not that shape or leaves something unclosed, one whose name is written U&"…". `types` and
+//         `body` are not looked into, but for their parentheses; an unquoted name may be a reserved
+//         word, which PostgreSQL refuses.
+// Source: PostgreSQL docs sql-prepare, sql-execute, sql-deallocate; src/backend/parser/gram.y,
+//         scansup.c (downcase_identifier, truncate_identifier).
+#ifndef WIRE_SQL_PREPARE_H_
+#define WIRE_SQL_PREPARE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace wire {
+
+// NAMEDATALEN - 1.
+inline constexpr std::size_t identifier_size_max = 63;
+
+struct SqlPrepare {
+  enum class Kind : std::uint8_t { prepare, execute, deallocate, deallocate_all };
+  Kind kind = Kind::prepare;
+  // As PostgreSQL has it: unquoted in small letters (ASCII's), quoted with doubled quotes undone, cut at
+  // 63 bytes, and before a character of UTF-8 that would be cut in two. Empty for deallocate_all.
+  std::string name;
+  // Where the name stands in the text, its quotes included; 0 and 0 for deallocate_all.
+  std::uint32_t name_offset = 0;
+  std::uint32_t name_length = 0;
+  std::string_view types;  // PREPARE: what is inside of the parentheses, "" if there are none
+  // PREPARE: the statement behind AS, without the semicolon. EXECUTE: the arguments with their
+  // parentheses, "" if there are none. Both are views into the text.
+  std::string_view body;
+};
+
+[[nodiscard]] std::optional<SqlPrepare> parse_prepare(std::string_view sql);
+
+}  // namespace wire
+
+#endif  // WIRE_SQL_PREPARE_H_
