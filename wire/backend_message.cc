@@ -53,6 +53,12 @@ void put_count(MessageScope& message, std::size_t count) {
 
 }  // namespace
 
+void append_message(std::string& out, char type, std::span<const std::byte> body) {
+  MessageScope message(out, type);
+  message->put_bytes(body);
+  message.finish();
+}
+
 void append_error_response(std::string& out, const ErrorFields& fields) {
   ErrorFields complete = fields;
   complete.severity = or_else(fields.severity, "ERROR");

@@ -66,6 +66,8 @@ struct ColumnDescription {
 
 // A missing severity is sent as ERROR (NOTICE in a notice), a missing SQLSTATE as XX000 (00000):
 // clients rely on both being there.
+// A message of which the body is there already.
+void append_message(std::string& out, char type, std::span<const std::byte> body);
 void append_error_response(std::string& out, const ErrorFields& fields);
 void append_notice_response(std::string& out, const ErrorFields& fields);
 void append_ready_for_query(std::string& out, char status);  // 'I', 'T' or 'E'

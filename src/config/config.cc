@@ -1,5 +1,6 @@
 #include "src/config/config.h"
 
+#include <algorithm>
 #include <fmt/format.h>
 
 namespace pgring {
@@ -23,6 +24,19 @@ PoolMode effective_pool_mode(const Config& config, const DatabaseConfig& databas
   const auto entry = config.roles.find(role);
   const bool has_own = entry != config.roles.end() && entry->second.pool_mode.has_value();
   return has_own ? *entry->second.pool_mode : database.pool_mode;
+}
+
+OnSessionState effective_on_session_state(const Config& config, const DatabaseConfig& database,
+                                          std::string_view role) {
+  const auto entry = config.roles.find(role);
+  const bool has_own = entry != config.roles.end() && entry->second.on_session_state.has_value();
+  return has_own ? *entry->second.on_session_state : database.on_session_state;
+}
+
+std::uint32_t effective_max_pinned(const Config& config, const DatabaseConfig& database,
+                                   std::string_view role) {
+  if (database.max_pinned) return *database.max_pinned;
+  return std::max(effective_pool_size(config, database, role) * 3 / 4, 1U);
 }
 
 std::uint32_t effective_pool_size(const Config& config, const DatabaseConfig& database,

@@ -24,6 +24,12 @@
 namespace pgring {
 
 enum class PoolMode : std::uint8_t { session, transaction, statement };
+// What becomes of a client whose session holds state that no other server connection has.
+enum class OnSessionState : std::uint8_t {
+  pin,     // it keeps its server connection until the state is gone
+  error,   // it may not make such state
+  ignore,  // the state stays behind, for whoever comes next
+};
 enum class AuthMethod : std::uint8_t { trust, md5, scram_sha_256 };
 enum class LogLevel : std::uint8_t { debug, info, warning, error };
 enum class LogFormat : std::uint8_t { text, json };
@@ -80,12 +86,16 @@ struct DatabaseConfig {
   Limit max_clients;
   std::string connect_query;
   std::string reset_query = "DISCARD ALL";
+  OnSessionState on_session_state = OnSessionState::pin;
+  std::optional<std::uint32_t> max_pinned;  // clients of a pool; see effective_max_pinned()
+  std::uint32_t max_prepared_statements = 200;  // on each server connection
   bool wildcard = false;  // [database."*"]
 };
 
 struct RoleConfig {
   Secret password;  // also in Config::users, classified
   std::optional<PoolMode> pool_mode;
+  std::optional<OnSessionState> on_session_state;
   std::optional<std::uint32_t> pool_size;
   std::optional<std::uint32_t> reserve_pool_size;
   Limit max_connections;  // server connections, over all databases of a server
@@ -154,6 +164,14 @@ struct Config {
                                                        std::string_view name);
 
 // PgBouncer's precedence: the role's own setting, else the database's.
+[[nodiscard]] OnSessionState effective_on_session_state(const Config& config,
+                                                        const DatabaseConfig& database,
+                                                        std::string_view role);
+// Three quarters of the pool's size where none is configured, so that some connections are left to others; at least
+// one.
+[[nodiscard]] std::uint32_t effective_max_pinned(const Config& config,
+                                                 const DatabaseConfig& database,
+                                                 std::string_view role);
 [[nodiscard]] PoolMode effective_pool_mode(const Config& config, const DatabaseConfig& database,
                                            std::string_view role);
 [[nodiscard]] std::uint32_t effective_pool_size(const Config& config,

@@ -12,6 +12,7 @@ constexpr ValueRule pool_range{1, 100'000};
 constexpr ValueRule pool_part_range{0, 100'000};
 constexpr std::int64_t backends_max = 262'143;  // the most that PostgreSQL's max_connections may be
 constexpr ValueRule connections_range{1, backends_max, "unlimited"};
+constexpr ValueRule prepared_range{0, 1'000'000};
 constexpr ValueRule weight_range{
     1, 1000, {}, "weights are relative: a pool of weight 2 gets twice as much as one of weight 1"};
 
@@ -117,7 +118,7 @@ constexpr std::array<Key<ServerConfig>, 4> server_keys{{
      ""},
 }};
 
-constexpr std::array<Key<DatabaseConfig>, 14> database_keys{{
+constexpr std::array<Key<DatabaseConfig>, 17> database_keys{{
     {"server",
      &DatabaseConfig::server,
      Reload::yes,
@@ -193,9 +194,26 @@ constexpr std::array<Key<DatabaseConfig>, 14> database_keys{{
      "string",
      "SQL run in session mode when a client leaves its server connection; `\"\"` runs none.",
      "`server_reset_query`"},
+    {"on_session_state",
+     &DatabaseConfig::on_session_state,
+     Reload::yes,
+     {},
+     "string",
+     "What a client may do that only its server connection would know of (temporary tables, session "
+     "advisory locks, `LISTEN`, cursors `WITH HOLD`, SQL `PREPARE`, `LOAD`): `pin` keeps the "
+     "connection for it until that is gone, `error` refuses, `ignore` leaves it behind.",
+     "none: there it is left behind"},
+    {"max_pinned", &DatabaseConfig::max_pinned, Reload::yes, pool_range, "integer",
+     "Most clients of a pool that keep their server connection for such state.", "",
+     "three quarters of `pool_size`"},
+    {"max_prepared_statements", &DatabaseConfig::max_prepared_statements, Reload::yes,
+     prepared_range, "integer",
+     "Prepared statements kept on each server connection, outside session mode; 0 refuses named "
+     "ones.",
+     "`max_prepared_statements` (200)"},
 }};
 
-constexpr std::array<Key<RoleConfig>, 7> role_keys{{
+constexpr std::array<Key<RoleConfig>, 8> role_keys{{
     {"password",
      &RoleConfig::password,
      Reload::yes,
@@ -211,6 +229,14 @@ constexpr std::array<Key<RoleConfig>, 7> role_keys{{
      "string",
      "Pool mode of this role's pools.",
      "`pool_mode=` of a user",
+     "the database's"},
+    {"on_session_state",
+     &RoleConfig::on_session_state,
+     Reload::yes,
+     {},
+     "string",
+     "The same for this role's pools.",
+     "",
      "the database's"},
     {"pool_size", &RoleConfig::pool_size, Reload::yes, pool_range, "integer",
      "Most server connections of each of this role's pools.", "`pool_size=` of a user",

@@ -30,6 +30,13 @@ struct Words<PoolMode> {
                                                         {"statement", PoolMode::statement}}};
 };
 template <>
+struct Words<OnSessionState> {
+  static constexpr std::string_view what = "a way with session state";
+  static constexpr std::array<Word<OnSessionState>, 3> words{{{"pin", OnSessionState::pin},
+                                                              {"error", OnSessionState::error},
+                                                              {"ignore", OnSessionState::ignore}}};
+};
+template <>
 struct Words<AuthMethod> {
   static constexpr std::string_view what = "an authentication method";
   static constexpr std::array<Word<AuthMethod>, 3> words{

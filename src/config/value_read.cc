@@ -268,11 +268,23 @@ ValueResult read_value(const TomlNode& node, const ValueRule&, LogFormat& value)
   return read_word(node, value);
 }
 
-ValueResult read_value(const TomlNode& node, const ValueRule&, std::optional<PoolMode>& value) {
-  PoolMode mode{};
-  auto problem = read_word(node, mode);
-  if (!problem) value = mode;
+template <class Enum>
+static ValueResult read_optional_word(const TomlNode& node, std::optional<Enum>& value) {
+  Enum word{};
+  auto problem = read_word(node, word);
+  if (!problem) value = word;
   return problem;
+}
+
+ValueResult read_value(const TomlNode& node, const ValueRule&, std::optional<PoolMode>& value) {
+  return read_optional_word(node, value);
+}
+ValueResult read_value(const TomlNode& node, const ValueRule&, OnSessionState& value) {
+  return read_word(node, value);
+}
+ValueResult read_value(const TomlNode& node, const ValueRule&,
+                       std::optional<OnSessionState>& value) {
+  return read_optional_word(node, value);
 }
 
 ValueResult read_value(const TomlNode& node, const ValueRule&, std::vector<RingFeature>& value) {
@@ -309,6 +321,12 @@ std::string format_value(const std::vector<std::string>& value, const ValueRule&
 }
 std::string format_value(PoolMode value, const ValueRule&) { return std::string(name_of(value)); }
 std::string format_value(const std::optional<PoolMode>& value, const ValueRule&) {
+  return value ? std::string(name_of(*value)) : std::string{};
+}
+std::string format_value(OnSessionState value, const ValueRule&) {
+  return std::string(name_of(value));
+}
+std::string format_value(const std::optional<OnSessionState>& value, const ValueRule&) {
   return value ? std::string(name_of(*value)) : std::string{};
 }
 std::string format_value(AuthMethod value, const ValueRule&) { return std::string(name_of(value)); }

@@ -44,6 +44,9 @@ struct ValueRule {
 [[nodiscard]] ValueResult read_value(const TomlNode&, const ValueRule&, std::vector<std::string>&);
 [[nodiscard]] ValueResult read_value(const TomlNode&, const ValueRule&, PoolMode&);
 [[nodiscard]] ValueResult read_value(const TomlNode&, const ValueRule&, std::optional<PoolMode>&);
+[[nodiscard]] ValueResult read_value(const TomlNode&, const ValueRule&, OnSessionState&);
+[[nodiscard]] ValueResult read_value(const TomlNode&, const ValueRule&,
+                                     std::optional<OnSessionState>&);
 [[nodiscard]] ValueResult read_value(const TomlNode&, const ValueRule&, AuthMethod&);
 [[nodiscard]] ValueResult read_value(const TomlNode&, const ValueRule&, LogLevel&);
 [[nodiscard]] ValueResult read_value(const TomlNode&, const ValueRule&, LogFormat&);
@@ -60,6 +63,8 @@ struct ValueRule {
 [[nodiscard]] std::string format_value(const std::vector<std::string>&, const ValueRule&);
 [[nodiscard]] std::string format_value(PoolMode, const ValueRule&);
 [[nodiscard]] std::string format_value(const std::optional<PoolMode>&, const ValueRule&);
+[[nodiscard]] std::string format_value(OnSessionState, const ValueRule&);
+[[nodiscard]] std::string format_value(const std::optional<OnSessionState>&, const ValueRule&);
 [[nodiscard]] std::string format_value(AuthMethod, const ValueRule&);
 [[nodiscard]] std::string format_value(LogLevel, const ValueRule&);
 [[nodiscard]] std::string format_value(LogFormat, const ValueRule&);

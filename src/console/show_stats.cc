@@ -25,7 +25,7 @@ constexpr std::array<Figure, 12> figures{{
     {"query_time", &PoolStats::query_us, &PoolStats::queries},
     {"wait_time", &PoolStats::wait_us, nullptr},
     {"ps_client_parse_count", &PoolStats::parses, nullptr},
-    {"ps_server_parse_count", &PoolStats::parses, nullptr},  // each is forwarded
+    {"ps_server_parse_count", &PoolStats::server_parses, nullptr},
     {"ps_bind_count", &PoolStats::binds, nullptr},
     {"client_login_count", &PoolStats::logins, nullptr},
 }};

@@ -20,6 +20,7 @@
 #include "src/budget/desk.h"
 #include "src/config/config.h"
 #include "src/pool/pool_parameters.h"
+#include "src/statement/statement.h"
 #include "wire/error_response.h"
 #include "wire/scram.h"
 
@@ -69,6 +70,7 @@ struct PoolHome {
   PoolFailure failure;
   PoolParameters parameters;
   PoolKeys keys;
+  StatementTable statements;
   std::unique_ptr<std::atomic<std::uint32_t>[]> clients;  // by part
 
   [[nodiscard]] std::uint32_t parts() const { return static_cast<std::uint32_t>(shards.size()); }

@@ -44,6 +44,9 @@ struct PoolSettings {
   bool forced_role = false;
   std::string connect_query;
   std::string reset_query;
+  OnSessionState on_session_state = OnSessionState::pin;
+  std::uint32_t max_pinned = 1;
+  std::uint32_t max_prepared_statements = 0;
 
   [[nodiscard]] ServerPlace place() const { return {host, port, dbname, connect_query}; }
 };
@@ -53,6 +56,7 @@ struct PoolStats {
   std::uint64_t assignments = 0, transactions = 0, queries = 0, received = 0, sent = 0;
   std::uint64_t transaction_us = 0, query_us = 0, wait_us = 0;
   std::uint64_t parses = 0, binds = 0, logins = 0, isolation_faults = 0;
+  std::uint64_t server_parses = 0, audits = 0;
 
   PoolStats& operator+=(const PoolStats& other);
   [[nodiscard]] PoolStats since(const PoolStats& before) const;
@@ -135,6 +139,8 @@ class Pool {
 
   // What is known of the server's parameters, by any part.
   [[nodiscard]] PoolParameters& parameters() { return home_.parameters; }
+  // The texts that clients of any part have prepared.
+  [[nodiscard]] StatementTable& statements() { return home_.statements; }
 
   // SCRAM pass-through: what clients' logins taught us, of use if no password is stored.
   [[nodiscard]] PoolKeys& keys() { return home_.keys; }

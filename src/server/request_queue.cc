@@ -1,77 +1,154 @@
 #include "src/server/request_queue.h"
 
-#include "src/base/check.h"
+#include <utility>
+
+#include "wire/message_type.h"
 
 namespace pgring {
 
-void RequestQueue::push(Request request) {
-  if (skipping_ && request != Request::sync) return;
+namespace backend = wire::backend;
+
+bool RequestQueue::push(RequestEntry&& entry) {
+  if (skipping_ && entry.request != Request::sync) return false;
   skipping_ = false;
-  append(request);
+  append(std::move(entry));
+  return true;
 }
 
-void RequestQueue::append(Request request) {
+void RequestQueue::append(RequestEntry&& entry) {
   if (size_ == entries_.size()) grow();
-  entries_[index(size_)] = request;
+  if (ends_in_ready(entry.request)) ++ready_owed_;
+  entries_[index(size_)] = std::move(entry);
   ++size_;
-  if (ends_in_ready(request)) ++ready_owed_;
 }
 
-void RequestQueue::pop() {
+RequestEntry RequestQueue::pop() {
   POOLER_CHECK(size_ > 0);
-  if (ends_in_ready(front())) --ready_owed_;
+  RequestEntry entry = std::move(entries_[head_]);
+  if (ends_in_ready(entry.request)) --ready_owed_;
   head_ = index(1);
   --size_;
+  return entry;
 }
 
 void RequestQueue::clear() {
-  head_ = size_ = ready_owed_ = 0;
+  while (!empty()) pop();
+  head_ = 0;
   skipping_ = false;
 }
 
-bool RequestQueue::answered() {
-  // The ends of copies that were none, or were over.
-  const auto drop_copy_ends = [this] {
-    while (!empty() && front() == Request::copy_end) pop();
-  };
+bool RequestQueue::fits(char type) const {
+  if (empty()) return false;
+  switch (front().request) {
+    case Request::query:
+      switch (type) {
+        case backend::RowDescription:
+        case backend::DataRow:
+        case backend::CommandComplete:
+        case backend::EmptyQueryResponse:
+        case backend::CopyInResponse:
+        case backend::CopyOutResponse:
+        case backend::CopyData:
+        case backend::CopyDone:
+          return true;
+        default:
+          return false;
+      }
+    case Request::execute:
+      switch (type) {
+        case backend::DataRow:
+        case backend::CommandComplete:
+        case backend::EmptyQueryResponse:
+        case backend::PortalSuspended:
+        case backend::CopyInResponse:
+        case backend::CopyOutResponse:
+        case backend::CopyData:
+        case backend::CopyDone:
+          return true;
+        default:
+          return false;
+      }
+    case Request::parse:
+      return type == backend::ParseComplete;
+    case Request::bind:
+      return type == backend::BindComplete;
+    case Request::close:
+      return type == backend::CloseComplete;
+    case Request::describe_statement:
+      return type == backend::ParameterDescription || type == backend::RowDescription ||
+             type == backend::NoData;
+    case Request::describe_portal:
+      return type == backend::RowDescription || type == backend::NoData;
+    case Request::function_call:
+      return type == backend::FunctionCallResponse;
+    case Request::sync:
+    case Request::bad_flush:
+    case Request::copy_end:
+      return false;
+  }
+  return false;
+}
+
+bool RequestQueue::completes(char type) const {
+  if (!is_extended(front().request)) return false;
+  switch (type) {
+    case backend::ParseComplete:
+    case backend::BindComplete:
+    case backend::CloseComplete:
+    case backend::NoData:
+    case backend::RowDescription:
+    case backend::CommandComplete:
+    case backend::EmptyQueryResponse:
+    case backend::PortalSuspended:
+      return true;
+    default:
+      return false;
+  }
+}
+
+// The ends of copies that were none, or were over.
+void RequestQueue::drop_copy_ends() {
+  while (!empty() && front().request == Request::copy_end) pop();
+}
+
+RequestEntry RequestQueue::take() {
+  RequestEntry entry = pop();
   drop_copy_ends();
-  if (empty() || !ends_in_ready(front())) return false;
+  return entry;
+}
+
+bool RequestQueue::answered() {
+  drop_copy_ends();
+  if (empty() || !ends_in_ready(front().request)) return false;
   pop();
   drop_copy_ends();
   return true;
 }
 
-void RequestQueue::failed() {
-  // The error of a Query, a FunctionCall or a Sync is its own.
-  if (empty() || front() != Request::extended) return;
-  while (!empty() && front() != Request::sync) pop();
-  skipping_ = empty();
-}
-
 void RequestQueue::grow() {
-  std::vector<Request> larger(entries_.empty() ? 8 : entries_.size() * 2);
-  for (std::uint32_t i = 0; i < size_; ++i) larger[i] = entries_[index(i)];
+  std::vector<RequestEntry> larger(entries_.empty() ? 8 : entries_.size() * 2);
+  for (std::uint32_t i = 0; i < size_; ++i) larger[i] = std::move(entries_[index(i)]);
   entries_ = std::move(larger);
   head_ = 0;
 }
 
 bool RequestQueue::enter_copy_in(bool& violation) {
   // The head is what executes the COPY: a Query, or an Execute, whose Sync the server will read while it copies.
-  std::vector<Request> kept;
+  std::vector<RequestEntry> kept;
   bool ended = false;
-  for (std::uint32_t i = 0; i < size_; ++i) {
-    const Request request = entries_[index(i)];
-    const bool head = i == 0 && (request == Request::query || request == Request::extended);
+  for (bool first = true; !empty(); first = false) {
+    RequestEntry entry = pop();
+    const bool head =
+        first && (entry.request == Request::query || entry.request == Request::execute);
     if (ended || head) {
-      kept.push_back(request);
-    } else if (request == Request::copy_end) {
+      kept.push_back(std::move(entry));
+    } else if (entry.request == Request::copy_end) {
       ended = true;
-    } else if (request != Request::sync) {
+    } else if (entry.request != Request::sync) {
       violation = true;
     }
   }
-  clear();
-  for (const Request request : kept) append(request);
+  for (RequestEntry& entry : kept) append(std::move(entry));
   return ended;
 }
 

@@ -7,6 +7,7 @@
 
 #include "src/log/log.h"
 #include "src/pool/pool.h"
+#include "src/server/server_audit.h"
 #include "src/server/server_facts.h"
 #include "src/server/server_login.h"
 #include "src/session/client.h"
@@ -155,7 +156,7 @@ void Server::link(Client& client) {
   client.linked_to(*this);
   client.defaults_are(defaults_);
   if (overrides_ == client.overrides()) return client.server_usable();
-  const std::string sql = replay_sql(overrides_, client.overrides());
+  const std::string sql = replay_sql(overrides_, client.overrides(), base_);
   replayed_ = client.overrides();
   run_own(Own::replay, sql);
 }
@@ -163,7 +164,8 @@ void Server::link(Client& client) {
 void Server::run_own(Own purpose, std::string_view sql) {
   own_ = purpose;
   own_failed_ = false;
-  queue_.push(Request::own);
+  queue_.push({.request = Request::query, .reply = Reply::swallow});
+  unnamed_ = 0;
   std::string message;
   wire::append_query(message, sql);
   send_text(message);
@@ -181,14 +183,25 @@ void Server::own_finished() {
                              .message = "connect_query leaves a transaction open"});
       }
       login_finished();
+      // What it has set is where settings go back to.
+      if (pool_.settings().mode != PoolMode::session) {
+        base_due_ = true;
+        begin_audit();
+        return;
+      }
       release_due_ = true;
       return;
     case Own::reset:
       if (own_failed_ || status_ != 'I') return discard("reset query failed");
       overrides_ = {};
+      pins_.clear();
+      touched_ = 0;
+      statements_.clear();
       used_ = shard_.now();
       release_due_ = true;
       return;
+    case Own::audit:
+      return audit_finished();
     case Own::facts:
       facts_finished();
       return;
@@ -279,6 +292,16 @@ void Server::release() {
     used_ = shard_.now();
   }
   const auto& settings = pool_.settings();
+  if (settings.mode != PoolMode::session && own_ == Own::none) {
+    if (pinned_forever_) return retire("its session left state behind");
+    if (audit_due()) return begin_audit();
+    if (!pins_.empty()) {
+      // DISCARD ALL would take away what connect_query has set.
+      if (!base_.empty()) return retire("its session left state behind");
+      return run_own(Own::reset, "DISCARD ALL");
+    }
+    touched_ = 0;
+  }
   // A session leaves more behind than parameters.
   if (settings.mode == PoolMode::session && !fresh_ && !std::exchange(reset_done_, true) &&
       !settings.reset_query.empty()) {
@@ -377,7 +400,7 @@ std::string_view Server::state_name() const {
       break;
   }
   if (cancels_ > 0 && client_ == nullptr) return "being_canceled";
-  if (own_ == Own::reset || own_ == Own::facts) return "tested";
+  if (own_ == Own::reset || own_ == Own::facts || own_ == Own::audit) return "tested";
   if (client_ != nullptr || !queue_.empty()) return "active";
   return "idle";
 }

@@ -5,6 +5,7 @@
 // Owner:  its Pool, on its shard. Life: made by Pool::open_server, destroyed after its stream is closed,
 //         which is when PostgreSQL has closed its side: until then it counts against the pool's size.
 // Files:  server.cc life and release, server_login.cc the login, server_relay.cc replies (hot path),
+//         server_statements.cc prepared statements, server_audit.cc what state a session left,
 //         server_facts.cc what the instance tells of its limits, server_move.cc the way to another shard.
 // Errors: whatever is wrong with the connection ends it (fail) and the linked client with it.
 #pragma once
@@ -15,6 +16,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "ring/stream.h"
 #include "ring/timer_wheel.h"
@@ -25,6 +27,7 @@
 #include "src/server/server_state.h"
 #include "src/session/cancel.h"
 #include "src/session/parameters.h"
+#include "src/statement/server_statements.h"
 #include "wire/authentication.h"
 #include "wire/error_response.h"
 #include "wire/framer.h"
@@ -34,6 +37,7 @@ namespace pgring {
 class Client;
 class Pool;
 class Shard;
+struct Audit;
 struct FactsAsked;
 struct ServerLogin;
 
@@ -47,7 +51,7 @@ class Server final : public ring::Stream {
     closing,
   };
   // What a Query of our own is for.
-  enum class Own : std::uint8_t { none, connect_query, replay, reset, facts };
+  enum class Own : std::uint8_t { none, connect_query, replay, reset, facts, audit };
 
   Server(Shard& shard, Pool& pool, Permit permit);
   // One that comes from another shard: idle.
@@ -78,12 +82,37 @@ class Server final : public ring::Stream {
   }
 
   // Requests on behalf of the linked client; bytes are sent by Stream::send.
+  void expect(RequestEntry&& entry) { queue_.push(std::move(entry)); }
   void expect(Request request) { queue_.push(request); }
   void copy_end_sent();
   void sync_sent_into_copy() { sync_in_copy_ = true; }
   [[nodiscard]] const RequestQueue& queue() const { return queue_; }
   [[nodiscard]] bool copying_in() const { return copying_in_; }
   [[nodiscard]] char transaction_status() const { return status_; }
+
+  // Statements (server_statements.cc). What is sent for them goes before what the client sends next.
+  struct Preparation {
+    StatementRef statement;
+    std::vector<std::uint32_t> types;
+    std::string name;   // the client's, which is told the version; "": of none of its names
+    Version expected;   // of the copy, until its description is here
+    Reply reply = Reply::swallow;  // to the Parse: forwarded, it is the client's own
+    bool gate = false;             // the client waits for the description (Client::gate_open)
+  };
+  void prepare(Preparation preparation);
+  void prepare_nothing(std::string_view name);  // an empty statement, to be deallocated
+  void close_unnamed();
+  [[nodiscard]] ServerStatements& statements() { return statements_; }
+  // Whose unnamed statement is there, by its Parse's token; 0: nobody's.
+  [[nodiscard]] std::uint64_t unnamed() const { return unnamed_; }
+  void unnamed_is(std::uint64_t token) { unnamed_ = token; }
+
+  // What the texts of this link may have left in the session: wire::SqlTrait and unseen_text.
+  void state_touched(std::uint32_t traits) { touched_ |= traits; }
+  [[nodiscard]] std::uint32_t touched() const { return touched_; }
+  // What ties its client to it beyond transactions; empty: nothing.
+  [[nodiscard]] const std::string& pins() const { return pins_; }
+  [[nodiscard]] ring::Instant pinned_at() const { return pinned_at_; }
 
   // A Query of our own; its answer is swallowed. REQUIRES: nothing outstanding.
   void run_own(Own purpose, std::string_view sql);
@@ -162,6 +191,21 @@ class Server final : public ring::Stream {
   void command_complete(std::span<const std::byte> body);
   void isolation_fault(std::string_view what);
 
+  // server_statements.cc
+  void make_room(const Statement& wanted, std::string& out);
+  void note_answered(const RequestEntry& entry, char type, std::span<const std::byte> body);
+  void note_dropped(const RequestEntry& entry);
+  void group_failed();
+  void error_received(const wire::ParsedError& error, std::span<const std::byte> body);
+  void statements_gone();
+
+  // server_audit.cc
+  [[nodiscard]] bool audit_due() const;
+  void begin_audit();
+  void audit_finished();
+  void settings_found(ParameterList settings);
+  void pin_forever();
+
   // server_facts.cc
   void facts_finished();
   void facts_learned(FactsAsked& asked);
@@ -206,14 +250,27 @@ class Server final : public ring::Stream {
   bool reset_seen_ = false;    // the client has RESET ALL or DISCARD ALL
   bool defaults_due_ = false;  // before the next link: take all parameters back to their defaults
   bool facts_over_ = false;    // it was not used since: only asked for facts
+  bool pinned_forever_ = false;
+  bool base_due_ = false;        // the audit under way is for what connect_query has set
+  std::uint32_t touched_ = 0;
   std::uint32_t cancels_ = 0;
   std::uint32_t moving_to_ = 0;  // the part; phase moving only
 
   Permit permit_;        // the budget's, as long as PostgreSQL may know this connection
   std::string partial_;  // body of an inspected message that came in pieces
+  RequestEntry answered_;  // what the reply under way answers, if something hangs on it
+  std::uint64_t unnamed_ = 0;
+  ServerStatements statements_;
+  std::vector<std::uint32_t> described_types_;
   Defaults defaults_;
   Overrides overrides_;
   Overrides replayed_;  // what a replay will have set, with the server's spelling
+  ParameterList base_;  // what connect_query has set
+  // Reported during the link and explained by no text: the name and the value before.
+  std::vector<Parameter> unexplained_;
+  std::unique_ptr<Audit> audit_;  // while own_ is audit
+  std::string pins_;
+  ring::Instant pinned_at_{};
   std::unique_ptr<ServerLogin> login_;
   std::unique_ptr<FactsAsked> facts_;  // while own_ is facts
   OurConnection counted_;              // among those the instance has of ours

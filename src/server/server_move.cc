@@ -5,6 +5,7 @@
 
 #include "src/pool/pool.h"
 #include "src/server/server.h"
+#include "src/server/server_audit.h"
 #include "src/server/server_facts.h"
 #include "src/server/server_login.h"
 #include "src/shard/roles.h"
@@ -21,8 +22,10 @@ Server::Server(Shard& shard, Pool& pool, ServerState state)
       reset_done_{state.reset_done},
       defaults_due_{state.defaults_due},
       permit_{std::move(state.permit)},
+      statements_{std::move(state.statements)},
       defaults_{pool.parameters().intern(*state.defaults)},
       overrides_{shard.parameters().intern(std::move(state.overrides))},
+      base_{std::move(state.base)},
       counted_{std::move(state.counted)},
       backend_pid_{state.backend_pid},
       cancel_secret_{std::move(state.cancel_secret)},
@@ -39,7 +42,7 @@ Server::Server(Shard& shard, Pool& pool, ServerState state)
 bool Server::may_move() const {
   return is_idle_ready() && own_ == Own::none && !is_to_close() && is_open() &&
          framer_.at_boundary() && !queue_.skipping() && !in_relay_ && !release_due_ &&
-         !copying_in_ && !fatal_seen_;
+         !copying_in_ && !fatal_seen_ && pins_.empty() && touched_ == 0;
 }
 
 void Server::begin_move(std::uint32_t part) {
@@ -83,6 +86,8 @@ void Server::quiet() {
                     .backend_pid = backend_pid_,
                     .cancel_secret = std::move(cancel_secret_),
                     .defaults = std::move(defaults_),
+                    .base = std::move(base_),
+                    .statements = std::move(statements_),
                     .overrides = overrides_.list(),
                     .created = created_,
                     .used = used_,

@@ -1,11 +1,14 @@
 // A server connection's replies on their way to the client they are for. Hot path: once per message.
 // Source: protocol-flow, "Extended Query", "COPY Operations", "Asynchronous Operations".
 #include <algorithm>
+#include <utility>
 
 #include "src/log/log.h"
 #include "src/pool/pool.h"
 #include "src/server/server.h"
+#include "src/server/server_audit.h"
 #include "src/server/server_facts.h"
+#include "src/server/session_state.h"
 #include "src/session/client.h"
 #include "src/shard/roles.h"
 #include "src/shard/shard.h"
@@ -59,24 +62,6 @@ Kind kind_of(char type) {
 bool is_inspected(char type) {
   return type == backend::ErrorResponse || type == backend::ParameterStatus ||
          kind_of(type) == Kind::inspected_reply;
-}
-
-// Replies that end the answer to one message of the extended protocol. In the answer to a simple Query some of
-// them come too; then the head of the queue is no such message.
-bool completes_extended(char type) {
-  switch (type) {
-    case backend::ParseComplete:
-    case backend::BindComplete:
-    case backend::CloseComplete:
-    case backend::NoData:
-    case backend::RowDescription:
-    case backend::CommandComplete:
-    case backend::EmptyQueryResponse:
-    case backend::PortalSuspended:
-      return true;
-    default:
-      return false;
-  }
 }
 
 // What comes up to here is sent on before it is acted upon, which may be the end for the client.
@@ -159,30 +144,53 @@ bool Server::relay_chunk(const ring::Slice& slice) {
 
 // Decides where the message goes. False: it may not come now, and the connection has been ended.
 bool Server::begin_message(const wire::Framer::Part& part) {
-  inspecting_ = is_inspected(part.type) || (own_ == Own::facts && part.type == backend::DataRow);
+  inspecting_ = is_inspected(part.type) ||
+                (part.type == backend::DataRow && (own_ == Own::facts || own_ == Own::audit));
   switch (kind_of(part.type)) {
     case Kind::unknown:
       isolation_fault("message of an unknown type");
       return false;
     case Kind::reply:
     case Kind::inspected_reply:
-      // A group that is not ended by Sync yet is answered too (Flush).
-      if (queue_.empty() && (client_ == nullptr || release_due_ || client_->between_messages())) {
-        isolation_fault("reply that nobody asked for");
-        return false;
+      if (part.type != backend::ReadyForQuery) {
+        if (!queue_.fits(part.type)) {
+          isolation_fault("reply that nobody asked for");
+          return false;
+        }
+        const RequestEntry& head = queue_.front();
+        forwarding_ = client_ != nullptr && head.reply == Reply::forward;
+        if (head.note != nullptr && part.type == backend::ParameterDescription) inspecting_ = true;
+        if (!queue_.completes(part.type)) return true;
+        RequestEntry done = queue_.take();
+        if (done.note == nullptr) return true;
+        answered_ = std::move(done);
+        inspecting_ = true;
+        return true;
       }
-      if (completes_extended(part.type)) queue_.extended_answered();
       forwarding_ = client_ != nullptr && own_ == Own::none;
       return true;
     case Kind::asynchronous:
-      forwarding_ = client_ != nullptr && own_ == Own::none && !release_due_;
+      // A pinned client that listens hears what comes while we ask.
+      forwarding_ = client_ != nullptr && !release_due_ &&
+                    (own_ == Own::none || part.type == backend::NotificationResponse);
+      if (part.type == backend::ErrorResponse && !queue_.empty() && queue_.front().note != nullptr &&
+          queue_.front().note->kind == RequestNote::Kind::refuse)
+        forwarding_ = false;
       return true;
   }
   return true;
 }
 
 bool Server::end_message(char type, std::span<const std::byte> body) {
+  if (answered_.note != nullptr) {
+    const RequestEntry answered = std::exchange(answered_, {});
+    note_answered(answered, type, body);
+    if (!is_open() || phase_ != Phase::ready) return false;
+  }
   switch (type) {
+    case backend::ParameterDescription:
+      if (auto types = parse_parameter_description(body)) described_types_ = std::move(*types);
+      return true;
     case backend::ReadyForQuery:
       return ready_for_query(body);
     case backend::ParameterStatus:
@@ -193,6 +201,7 @@ bool Server::end_message(char type, std::span<const std::byte> body) {
       return true;
     case backend::DataRow:
       if (facts_ != nullptr) facts_->reader.row(body);
+      if (audit_ != nullptr) audit_->row(body);
       return true;
     case backend::CopyInResponse: {
       bool violation = false;
@@ -213,8 +222,11 @@ bool Server::end_message(char type, std::span<const std::byte> body) {
       // Whether the server met the Sync while it still copied, and dropped it, or afterwards, and answers it,
       // cannot be told: the answer must not meet another client.
       if (sync_in_copy_) must_close("a COPY that was sent a Sync failed");
-      queue_.failed();
-      if (auto error = wire::parse_error_response(body)) {
+      auto error = wire::parse_error_response(body);
+      error_received(error ? *error : wire::ParsedError{}, body);
+      group_failed();
+      if (!is_open() || phase_ != Phase::ready) return false;
+      if (error) {
         const bool last = error->severity == "FATAL" || error->severity == "PANIC";
         if (last && client_ == nullptr && queue_.empty()) {
           // An administrator, a shutdown: nobody is to get this connection any more.
@@ -256,10 +268,8 @@ bool Server::ready_for_query(std::span<const std::byte> body) {
   };
   if (client_ == nullptr)
     return true;  // it left while its replay ran, which is over with the next reply
-  if (reset_seen_) {
-    reset_seen_ = false;
+  if (std::exchange(reset_seen_, false) && pool_.settings().mode == PoolMode::session)
     client_->parameters_reset();
-  }
   stats.query_us += elapsed(client_->requested_at());
   if (status_ == 'I') {
     ++stats.transactions;
@@ -283,7 +293,14 @@ bool Server::ready_for_query(std::span<const std::byte> body) {
     client_->close_when_idle();
     return is_open() && phase_ == Phase::ready;
   }
-  if (over && pool_.settings().mode != PoolMode::session) release_due_ = true;
+  if (!over || pool_.settings().mode == PoolMode::session) return true;
+  if (audit_due()) {
+    begin_audit();
+  } else if ((touched_ & touches_forever) != 0 && !pinned_forever_) {
+    pin_forever();
+  } else if (pins_.empty()) {
+    release_due_ = true;
+  }
   return true;
 }
 
@@ -293,8 +310,15 @@ void Server::parameter_status(std::span<const std::byte> body) {
   // A change no text of this transaction explains is the server's default, changed for everybody (a reload).
   const bool ours = own_ == Own::replay || own_ == Own::none;
   const bool explained =
-      client_ != nullptr && ours && (own_ == Own::replay || client_->may_have_set());
+      client_ != nullptr && ours && (own_ == Own::replay || (touched_ & explains_settings) != 0);
   if (!explained || is_server_decided(parameter->name)) {
+    if (client_ != nullptr && own_ == Own::none && !is_server_decided(parameter->name) &&
+        pool_.settings().mode != PoolMode::session) {
+      // Or a function has set it: it will be asked.
+      const Parameter* const before = find_parameter(*defaults_, parameter->name);
+      unexplained_.push_back({std::string{parameter->name}, before == nullptr ? "" : before->value});
+      touched_ |= unseen_text;
+    }
     auto changed = defaults_ == nullptr ? ParameterList{} : *defaults_;
     put_parameter(changed, parameter->name, parameter->value);
     defaults_ = pool_.parameters().intern(std::move(changed));
@@ -315,11 +339,14 @@ void Server::command_complete(std::span<const std::byte> body) {
   const char first = static_cast<char>(body[0]);
   if (first != 'R' && first != 'D') return;
   const auto tag = wire::parse_command_complete(body);
-  if (!tag || (*tag != "RESET" && *tag != "DISCARD ALL")) return;
+  if (!tag) return;
+  if (*tag == "DISCARD ALL" || *tag == "DEALLOCATE ALL") statements_gone();
+  if (pool_.settings().mode != PoolMode::session || (*tag != "RESET" && *tag != "DISCARD ALL"))
+    return;
   // RESET x has the same tag as RESET ALL. What is certain: parameters may have gone back to their defaults
   // that nobody reports, so the connection is taken back to them before anybody else gets it.
   defaults_due_ = true;
-  if (client_ != nullptr && (*tag == "DISCARD ALL" || client_->may_have_reset_all()))
+  if (client_ != nullptr && (*tag == "DISCARD ALL" || (touched_ & resets_all) != 0))
     reset_seen_ = true;
 }
 

@@ -13,6 +13,7 @@
 #include "src/budget/facts_desk.h"
 #include "src/budget/permit.h"
 #include "src/session/parameters.h"
+#include "src/statement/server_statements.h"
 
 namespace pgring {
 
@@ -36,6 +37,8 @@ struct ServerState {
   std::uint32_t backend_pid = 0;
   std::string cancel_secret;
   Defaults defaults;        // never changed, so that two threads may read them
+  ParameterList base;
+  ServerStatements statements;
   ParameterList overrides;  // by value: sets are shared inside one shard only
   ring::Instant created{};
   ring::Instant used{};

@@ -119,13 +119,12 @@ void Client::resume() {
 void Client::unlink() {
   server_ = nullptr;
   usable_ = false;
-  may_have_set_ = false;
-  may_have_reset_all_ = false;
   if (phase_ == Phase::closing) return;
   phase_ = Phase::idle;
   requested_ = shard_.now();
   receive_wanted(true);
-  if (close_when_idle_) fatal(wire::sqlstate::admin_shutdown, "pgring is shutting down");
+  if (close_when_idle_) return fatal(wire::sqlstate::admin_shutdown, "pgring is shutting down");
+  resume();  // what came while the server connection was asked what state there is
 }
 
 void Client::hold(ring::Slice slice) {
@@ -180,6 +179,16 @@ void Client::notify_waiting() {
 void Client::parameter_changed(const Defaults& defaults, const Overrides& overrides) {
   defaults_ = defaults;
   overrides_ = overrides;
+}
+
+void Client::settings_are(const Defaults& defaults, const Overrides& overrides) {
+  defaults_ = defaults;
+  overrides_ = overrides;
+  // RESET takes them back to what the startup packet said, which PostgreSQL does not know of.
+  for (const auto& [name, value] : startup_overrides_.list()) {
+    if (find_parameter(overrides_.list(), name) == nullptr)
+      overrides_ = shard_.parameters().with(overrides_, name, value);
+  }
 }
 
 void Client::parameters_canonical(const Overrides& overrides) {

@@ -5,12 +5,13 @@
 // Owner:  its Shard; handed over once, after the startup packet, to the shard where its pool lives.
 // Life:   from accept until its stream is closed; then the shard destroys it.
 // Files:  client.cc life and links, client_login.cc and client_auth.cc the login, client_relay.cc messages
-//         (hot path).
+//         (hot path), client_extended.cc prepared statements, client_query.cc what texts mean.
 // Errors: a client that breaks the protocol gets a FATAL with its SQLSTATE and is closed; nobody else notices.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,9 +19,12 @@
 #include "ring/stream.h"
 #include "ring/timer_wheel.h"
 #include "src/base/intrusive_list.h"
+#include "src/server/request_queue.h"
 #include "src/session/parameters.h"
 #include "src/session/peer_address.h"
+#include "src/statement/client_statements.h"
 #include "wire/error_response.h"
+#include "wire/extended_query.h"
 #include "wire/framer.h"
 #include "wire/startup.h"
 
@@ -76,11 +80,15 @@ class Client final : public ring::Stream {
   void parameter_changed(const Defaults& defaults, const Overrides& overrides);
   void parameters_canonical(const Overrides& overrides);
   void parameters_reset() { overrides_ = startup_overrides_; }
+  // An audit's answer: what this session has set is what PostgreSQL says it has.
+  void settings_are(const Defaults& defaults, const Overrides& overrides);
+  // What it sends is held until the server connection has answered something of ours; gate_open() ends that.
+  void hold_messages() { usable_ = false; }
+  void gate_open();
+  [[nodiscard]] ClientStatements* known_statements() { return statements_.get(); }
   void defaults_are(const Defaults& defaults);
   // Something it sent is not wholly forwarded, or a group is not ended by Sync.
   [[nodiscard]] bool between_messages() const { return !group_open_ && !framer_.inside_body(); }
-  [[nodiscard]] bool may_have_set() const { return may_have_set_; }
-  [[nodiscard]] bool may_have_reset_all() const { return may_have_reset_all_; }
   [[nodiscard]] bool closes_when_idle() const { return close_when_idle_; }
 
   // A last word, then the end.
@@ -156,11 +164,47 @@ class Client final : public ring::Stream {
                                       std::span<const std::byte> chunk);
   [[nodiscard]] Verdict begin_unlinked(const wire::Framer::Part& part);
   void gather(ring::Slice slice);
-  [[nodiscard]] bool note_text(const wire::Framer::Part& part, std::span<const std::byte> chunk);
-  void note_settings(std::string_view text, bool whole);
+  [[nodiscard]] Verdict begin_as_is(const wire::Framer::Part& part,
+                                    std::span<const std::byte> body);
+  void collect(ring::Slice slice);
   void end_message(char type);
   void hold(ring::Slice slice);
   void resume();
+
+  // client_extended.cc
+  // What a name stands for. No statement: the message is passed on as it is, or the verdict says what else.
+  struct Resolved {
+    const Statement* statement = nullptr;
+    Verdict verdict = Verdict::forward;
+  };
+  [[nodiscard]] ClientStatements& statements();
+  [[nodiscard]] bool renames_statements() const;
+  [[nodiscard]] std::uint64_t needed_in_one_piece(const wire::Framer::Part& part,
+                                                  std::span<const std::byte> body) const;
+  [[nodiscard]] Verdict begin_named(const wire::Framer::Part& part,
+                                    std::span<const std::byte> body);
+  [[nodiscard]] Verdict begin_parse(const wire::Framer::Part& part,
+                                    std::span<const std::byte> body);
+  [[nodiscard]] Verdict begin_named_parse(const wire::ParseBody& parse);
+  [[nodiscard]] Verdict begin_bind(const wire::Framer::Part& part, std::span<const std::byte> body);
+  [[nodiscard]] Verdict begin_describe(std::span<const std::byte> body);
+  [[nodiscard]] Verdict begin_close(std::span<const std::byte> body);
+  [[nodiscard]] Resolved resolve(std::string_view name);
+  [[nodiscard]] Resolved resolve_unnamed();
+  [[nodiscard]] Resolved make_ready(const StatementRef& statement, Version& version,
+                                    std::string_view name);
+  void open_group() { group_open_ = true; }
+  [[nodiscard]] Verdict pass_on(Request request);
+  [[nodiscard]] Verdict refuse(std::string_view sqlstate, std::string_view message,
+                               std::string_view hint = {}, bool is_query = false);
+
+  // client_query.cc
+  [[nodiscard]] Verdict begin_query(const wire::Framer::Part& part,
+                                    std::span<const std::byte> body);
+  [[nodiscard]] std::optional<Verdict> begin_sql_prepare(std::string_view text);
+  [[nodiscard]] Verdict send_query(std::string_view text, std::unique_ptr<RequestNote> note);
+  [[nodiscard]] bool allow_text(std::string_view text);
+  [[nodiscard]] bool allow_traits(const wire::SqlTraits& traits, bool is_query);
 
   void send_text(std::string_view messages);
   void leave_server();
@@ -180,9 +224,7 @@ class Client final : public ring::Stream {
   bool group_open_ = false;    // messages of the extended protocol without their Sync yet
   bool gathered_ = false;      // the first held message is complete
   bool forwarding_ = false;    // the message under way goes to the server (else it is dropped)
-  bool may_have_set_ = false;  // a text of this link may have changed settings
-  bool may_have_reset_all_ = false;  // likewise RESET ALL
-  bool usable_ = false;              // linked and not waiting for a replay
+  bool usable_ = false;        // linked and not waiting for an answer to something of ours
   bool close_when_idle_ = false;
   bool waiting_noticed_ = false;
   bool counted_ = false;  // in the process-wide number of clients
@@ -190,6 +232,11 @@ class Client final : public ring::Stream {
 
   std::vector<ring::Slice> held_;  // received while waiting, or a message that is not complete yet
   std::uint64_t gathering_ = 0;    // bytes that message lacks
+  std::string collected_;          // a message that is needed in one piece, as far as it is here
+  std::uint64_t collecting_ = 0;   // bytes it lacks
+  std::uint32_t replaced_ = 0;     // so many bytes of the message under way are not sent as they are
+  std::uint64_t prepared_again_ = 0;  // the statement whose description was waited for
+  std::unique_ptr<ClientStatements> statements_;  // once it has prepared one
   std::unique_ptr<std::pair<std::string, std::string>> last_words_;  // SQLSTATE and message
   Defaults defaults_;                                                // as the client was told
   Overrides overrides_;

@@ -1,6 +1,8 @@
 // A client's messages on their way to its server connection. Hot path: runs once per message.
 // Source: protocol-flow, "Simple Query", "Extended Query", "Pipelining", "COPY Operations".
 #include <algorithm>
+#include <string>
+#include <utility>
 
 #include "src/pool/pool.h"
 #include "src/server/server.h"
@@ -8,34 +10,47 @@
 #include "src/session/client_login.h"
 #include "src/shard/roles.h"
 #include "src/shard/shard.h"
+#include "src/server/session_state.h"
+#include "wire/byte_reader.h"
+#include "wire/extended_query.h"
 #include "wire/limits.h"
 #include "wire/message_builder.h"
 #include "wire/message_type.h"
 #include "wire/sqlstate.h"
-#include "wire/statement_hint.h"
 
 namespace pgring {
 namespace {
 
 namespace frontend = wire::frontend;
 
-bool is_extended(char type) {
+// By a server that waits for the Sync of a group that has failed.
+bool is_skipped(char type) {
   switch (type) {
     case frontend::Parse:
     case frontend::Bind:
     case frontend::Describe:
     case frontend::Execute:
     case frontend::Close:
+    case frontend::Query:
+    case frontend::FunctionCall:
+    case frontend::Flush:
       return true;
     default:
       return false;
   }
 }
 
-// The body of a Parse begins with the statement's name. One that does not end is for PostgreSQL to refuse.
-bool names_statement(std::string_view text, bool whole) {
-  return !text.empty() && text.front() != '\0' &&
-         (!whole || text.find('\0') != std::string_view::npos);
+// They name statements or portals: what has to be sent before them, or instead, is found out when they begin.
+bool names_something(char type) {
+  switch (type) {
+    case frontend::Parse:
+    case frontend::Bind:
+    case frontend::Describe:
+    case frontend::Close:
+      return true;
+    default:
+      return false;
+  }
 }
 
 }  // namespace
@@ -44,6 +59,7 @@ void Client::relay(ring::Slice slice) {
   if (last_words_ != nullptr) return;  // nothing it says now counts
   if (phase_ == Phase::waiting || (server_ != nullptr && !usable_)) return hold(std::move(slice));
   if (gathering_ > 0) return gather(std::move(slice));
+  if (collecting_ > 0) return collect(std::move(slice));
   const auto chunk = slice.bytes();
   std::uint32_t position = 0;
   std::uint32_t run = 0;  // [run, position) is to be forwarded and lies in one piece
@@ -64,18 +80,29 @@ void Client::relay(ring::Slice slice) {
       break;
     }
     if (part.begins) {
+      replaced_ = 0;
+      if (names_something(part.type) || part.type == frontend::Query) forward_run(part.offset);
       const Verdict verdict = begin_message(part, chunk);
       // What came before is still done, whatever becomes of this message.
       if (verdict != Verdict::forward) forward_run(part.offset);
       if (verdict == Verdict::stop) return;
       if (verdict == Verdict::hold) {
         framer_.unread(part);
+        if (collecting_ > 0) {
+          // The header's first bytes, if an earlier chunk had them, are kept with the rest.
+          collected_ = wire::as_text(framer_.carried(part));
+          framer_ = {};
+          return collect(slice.share(part.offset, static_cast<std::uint32_t>(chunk.size()) - part.offset));
+        }
         return hold(
             slice.share(part.offset, static_cast<std::uint32_t>(chunk.size()) - part.offset));
       }
       forwarding_ = verdict == Verdict::forward;
-      if (forwarding_ && part.carried > 0)
+      if (replaced_ > 0) {
+        run = part.offset + replaced_;
+      } else if (forwarding_ && part.carried > 0) {
         server_->send(ring::Slice::copy_of(framer_.carried(part)));
+      }
     }
     if (!forwarding_) run = position;
     if (part.ends && forwarding_) end_message(part.type);
@@ -112,22 +139,44 @@ Client::Verdict Client::begin_message(const wire::Framer::Part& part,
     fatal_after_replies({}, "client terminated the session");
     return Verdict::stop;
   }
+  const auto body =
+      chunk.subspan(part.body_offset(), part.offset + part.length - part.body_offset());
+  if (!part.ends) {
+    if (const std::uint64_t needed = needed_in_one_piece(part, body); needed > part.carried + part.length) {
+      collecting_ = needed;
+      return Verdict::hold;
+    }
+  }
   if (server_ == nullptr) {
     const Verdict verdict = begin_unlinked(part);
     if (verdict != Verdict::forward) return verdict;
   }
-  if (!note_text(part, chunk)) return Verdict::stop;
   if (server_->queue().empty() && !group_open_) {
     requested_ = shard_.now();
     if (server_->transaction_status() == 'I') transaction_ = requested_;
   }
-  // A Flush with a body is answered: by an error, after which everything up to a Sync is dropped.
-  const bool bad_flush = part.type == frontend::Flush && part.size != wire::Framer::header_size;
-  if (is_extended(part.type) || bad_flush) {
-    group_open_ = true;
-    server_->expect(Request::extended);
+  // PostgreSQL does not look at what comes before the Sync of a group that has failed.
+  if (server_->queue().skipping() && is_skipped(part.type)) return Verdict::drop;
+  switch (part.type) {
+    case frontend::Query:
+      return begin_query(part, body);
+    case frontend::FunctionCall:
+      server_->state_touched(unseen_text);
+      return Verdict::forward;
+    case frontend::Execute:
+      return pass_on(Request::execute);
+    case frontend::Flush:
+      // With a body it is answered: by an error, after which everything up to a Sync is dropped.
+      return part.size == wire::Framer::header_size ? Verdict::forward
+                                                    : pass_on(Request::bad_flush);
+    case frontend::Parse:
+    case frontend::Bind:
+    case frontend::Describe:
+    case frontend::Close:
+      return renames_statements() ? begin_named(part, body) : begin_as_is(part, body);
+    default:
+      return Verdict::forward;
   }
-  return Verdict::forward;
 }
 
 // No server connection yet: most messages need one.
@@ -157,56 +206,50 @@ Client::Verdict Client::begin_unlinked(const wire::Framer::Part& part) {
   return Verdict::hold;
 }
 
+// In a session: names are the client's own on a server connection that is its own.
+Client::Verdict Client::begin_as_is(const wire::Framer::Part& part,
+                                    std::span<const std::byte> body) {
+  switch (part.type) {
+    case frontend::Parse: {
+      ++pool_->stats().parses;
+      if (part.ends) {
+        if (const auto parse = wire::read_parse(body); parse && !allow_text(parse->text))
+          return Verdict::drop;
+      } else {
+        server_->state_touched(unseen_text);
+      }
+      return pass_on(Request::parse);
+    }
+    case frontend::Bind:
+      return pass_on(Request::bind);
+    case frontend::Close:
+      return pass_on(Request::close);
+    default:
+      return pass_on(body.empty() || body.front() != std::byte{'S'} ? Request::describe_portal
+                                                                    : Request::describe_statement);
+  }
+}
+
+// A message that is needed in one piece, of which `collecting_` says how much of it.
+void Client::collect(ring::Slice slice) {
+  const std::uint64_t missing = collecting_ - collected_.size();
+  const auto taken = static_cast<std::uint32_t>(std::min<std::uint64_t>(missing, slice.size()));
+  collected_ += wire::as_text(slice.bytes().first(taken));
+  if (collected_.size() < collecting_) return;
+  collecting_ = 0;
+  const std::string message = std::exchange(collected_, {});
+  slice.drop_front(taken);
+  relay(ring::Slice::copy_of(message));
+  if (slice.empty() || !is_open() || phase_ == Phase::closing) return;
+  relay(std::move(slice));
+}
+
 void Client::gather(ring::Slice slice) {
   gathering_ -= std::min<std::uint64_t>(gathering_, slice.size());
   hold(std::move(slice));
   if (gathering_ > 0) return;
   gathered_ = true;
   resume();
-}
-
-// What the text of this message tells. False: the client was refused.
-bool Client::note_text(const wire::Framer::Part& part, std::span<const std::byte> chunk) {
-  const auto here =
-      chunk.subspan(part.body_offset(), part.offset + part.length - part.body_offset());
-  const std::string_view text{reinterpret_cast<const char*>(here.data()), here.size()};
-  switch (part.type) {
-    case frontend::Query:
-      note_settings(text, part.ends);
-      ++pool_->stats().queries;
-      return true;
-    case frontend::Parse:
-      ++pool_->stats().parses;
-      if (names_statement(text, part.ends) && pool_->settings().mode != PoolMode::session) {
-        // It would be there for whoever gets this server connection next, and not where this client goes.
-        fatal(wire::sqlstate::feature_not_supported,
-              "named prepared statements need pool_mode = \"session\"",
-              "The statement is \"" +
-                  std::string{text.substr(0, std::min<std::size_t>(text.find('\0'), 63))} + "\".",
-              "Set the database's pool_mode to \"session\", or switch the driver's prepared "
-              "statements off "
-              "(pgjdbc: prepareThreshold=0, psycopg: prepare_threshold=None, asyncpg: "
-              "statement_cache_size=0).");
-        return false;
-      }
-      note_settings(text, part.ends);
-      return true;
-    case frontend::Bind:
-      ++pool_->stats().binds;
-      return true;
-    case frontend::FunctionCall:
-      may_have_set_ = true;
-      return true;
-    default:
-      return true;
-  }
-}
-
-// A text that is not here whole might hold anything.
-void Client::note_settings(std::string_view text, bool whole) {
-  if (whole && !wire::may_change_settings(text)) return;
-  may_have_set_ = true;
-  may_have_reset_all_ = may_have_reset_all_ || !whole || wire::may_reset_all(text);
 }
 
 void Client::end_message(char type) {

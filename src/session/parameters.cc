@@ -53,6 +53,11 @@ void put_parameter(ParameterList& list, std::string_view name, std::string_view 
   }
 }
 
+void erase_parameter(ParameterList& list, std::string_view name) {
+  if (const Parameter* const found = find_parameter(list, name))
+    list.erase(list.begin() + (found - list.data()));
+}
+
 struct Overrides::Node {
   ParameterTable* table;
   std::uint64_t references;
@@ -121,35 +126,101 @@ bool is_server_decided(std::string_view name) {
       names, [name](std::string_view known) { return same_parameter_name(known, name); });
 }
 
-std::string replay_sql(const Overrides& from, const Overrides& to) {
+namespace {
+
+// Whose privileges the others are set with: given up last, taken back first.
+bool is_identity(std::string_view name) {
+  return same_parameter_name(name, "session_authorization") || same_parameter_name(name, "role");
+}
+
+void append_reset(std::string& sql, std::string_view name) {
+  sql += sql.empty() ? "RESET " : ";RESET ";
+  for (std::size_t start = 0; start <= name.size();) {
+    const std::size_t dot = std::min(name.find('.', start), name.size());
+    if (start > 0) sql += '.';
+    wire::append_quoted_identifier(sql, name.substr(start, dot - start));
+    start = dot + 1;
+  }
+}
+
+// One after the other in one SELECT, which keeps the order.
+class SetConfig {
+ public:
+  explicit SetConfig(std::string& sql) : sql_{sql} {}
+  // set_config takes a value as the startup packet does; SET would take a list apart.
+  void set(std::string_view name, std::string_view value) {
+    sql_ += first_ ? (sql_.empty() ? "SELECT " : ";SELECT ") : ",";
+    first_ = false;
+    sql_ += "pg_catalog.set_config(";
+    wire::append_escape_string(sql_, name);
+    sql_ += ',';
+    wire::append_escape_string(sql_, value);
+    sql_ += ",false)";
+  }
+
+ private:
+  std::string& sql_;
+  bool first_ = true;
+};
+
+}  // namespace
+
+std::string replay_sql(const Overrides& from, const Overrides& to, const ParameterList& base) {
   std::string sql;
   if (from == to) return sql;
-  for (const auto& [name, value] : from.list()) {
-    if (find_parameter(to.list(), name) != nullptr) continue;
-    sql += sql.empty() ? "" : ";";
-    sql += "RESET ";
-    for (std::size_t start = 0; start <= name.size();) {
-      const std::size_t dot = std::min(name.find('.', start), name.size());
-      if (start > 0) sql += '.';
-      wire::append_quoted_identifier(sql, std::string_view{name}.substr(start, dot - start));
-      start = dot + 1;
-    }
+  const auto goes = [&](const Parameter& one) {
+    return find_parameter(to.list(), one.name) == nullptr;
+  };
+  for (const std::string_view name : {"role", "session_authorization"}) {
+    const Parameter* const one = find_parameter(from.list(), name);
+    if (one != nullptr && goes(*one)) append_reset(sql, name);
   }
-  bool first = true;
-  for (const auto& [name, value] : to.list()) {
-    if (const auto* present = find_parameter(from.list(), name);
-        present != nullptr && present->value == value)
-      continue;
-    // set_config takes a value as the startup packet does; SET would take a list apart.
-    sql += first ? (sql.empty() ? "SELECT " : ";SELECT ") : ",";
-    first = false;
-    sql += "pg_catalog.set_config(";
-    wire::append_escape_string(sql, name);
-    sql += ',';
-    wire::append_escape_string(sql, value);
-    sql += ",false)";
+  for (const Parameter& one : from.list()) {
+    if (is_identity(one.name) || !goes(one) || find_parameter(base, one.name) != nullptr) continue;
+    append_reset(sql, one.name);
   }
+  SetConfig config{sql};
+  for (const Parameter& one : base) {
+    if (find_parameter(from.list(), one.name) != nullptr &&
+        find_parameter(to.list(), one.name) == nullptr)
+      config.set(one.name, one.value);
+  }
+  const auto comes = [&](const Parameter& one) {
+    const auto* const present = find_parameter(from.list(), one.name);
+    return present == nullptr || present->value != one.value;
+  };
+  for (const Parameter& one : to.list()) {
+    if (!is_identity(one.name) && comes(one)) config.set(one.name, one.value);
+  }
+  // SET SESSION AUTHORIZATION takes the role away.
+  const Parameter* const session = find_parameter(to.list(), "session_authorization");
+  const bool session_changes = session != nullptr && comes(*session);
+  if (session_changes) config.set(session->name, session->value);
+  const bool session_goes = session == nullptr && find_parameter(from.list(), "session_authorization") != nullptr;
+  const Parameter* const role = find_parameter(to.list(), "role");
+  if (role != nullptr && (comes(*role) || session_changes || session_goes))
+    config.set(role->name, role->value);
   return sql;
+}
+
+std::string planning_settings(const ParameterList& overrides) {
+  // Known to change neither how a text is read nor how it is planned in a way that shows.
+  constexpr std::array<std::string_view, 14> harmless{
+      "application_name", "client_min_messages", "deadlock_timeout", "idle_in_transaction_session_timeout",
+      "idle_session_timeout", "lock_timeout", "log_duration", "log_min_duration_statement", "log_min_messages",
+      "log_statement", "statement_timeout", "synchronous_commit", "tcp_user_timeout", "transaction_timeout"};
+  std::string settings;
+  for (const auto& [name, value] : overrides) {
+    if (std::ranges::any_of(harmless, [&](std::string_view known) {
+          return same_parameter_name(known, name);
+        }))
+      continue;
+    for (const char c : name) settings += lower(c);
+    settings += '=';
+    settings += value;
+    settings += '\0';
+  }
+  return settings;
 }
 
 }  // namespace pgring

@@ -29,6 +29,7 @@ struct Parameter {
 using ParameterList = std::vector<Parameter>;
 [[nodiscard]] const Parameter* find_parameter(const ParameterList& list, std::string_view name);
 void put_parameter(ParameterList& list, std::string_view name, std::string_view value);
+void erase_parameter(ParameterList& list, std::string_view name);
 
 class ParameterTable;
 
@@ -82,7 +83,12 @@ using Defaults = std::shared_ptr<const ParameterList>;
 [[nodiscard]] bool is_server_decided(std::string_view name);
 
 // SQL that takes a session from `from` to `to`; empty when they are equal. One simple Query: it applies
-// whole or not at all.
-[[nodiscard]] std::string replay_sql(const Overrides& from, const Overrides& to);
+// whole or not at all. `base` is what connect_query has set: what goes back to its default goes back to that.
+[[nodiscard]] std::string replay_sql(const Overrides& from, const Overrides& to,
+                                     const ParameterList& base = {});
+
+// Those of a session's settings that may change what a text means to PostgreSQL, in one string: statements are shared
+// by clients for which they agree.
+[[nodiscard]] std::string planning_settings(const ParameterList& overrides);
 
 }  // namespace pgring

@@ -102,6 +102,8 @@ class Shard {
   [[nodiscard]] Shared& shared() { return shared_; }
   [[nodiscard]] ParameterTable& parameters() { return parameters_; }
   [[nodiscard]] ShardCounters& counters() { return counters_; }
+  // For a message that is being made, until the next call.
+  [[nodiscard]] std::string& scratch() { return scratch_; }
   [[nodiscard]] std::uint32_t index() const { return index_; }
   [[nodiscard]] ring::Instant now() const { return loop_.now(); }
   [[nodiscard]] std::uint64_t next_id() {
@@ -140,6 +142,7 @@ class Shard {
   std::map<std::uint64_t, Client*> cancelling_;
   ring::Timer maintenance_;
   ShardCounters counters_;
+  std::string scratch_;
   std::set<std::string, std::less<>> paused_;  // databases
   bool all_paused_ = false;
   Life life_ = Life::serving;

@@ -5,6 +5,7 @@
 #include <random>
 
 using pgring::Request;
+using pgring::RequestEntry;
 using pgring::RequestQueue;
 
 namespace {
@@ -20,6 +21,19 @@ int ready_count(RequestQueue& queue) {
   int count = 0;
   while (queue.answered()) ++count;
   return count;
+}
+
+// BindComplete has come.
+void answer_bind(RequestQueue& queue) {
+  REQUIRE(queue.fits('2'));
+  REQUIRE(queue.completes('2'));
+  (void)queue.take();
+}
+
+int fail(RequestQueue& queue) {
+  int dropped = 0;
+  queue.failed([&](RequestEntry&&) { ++dropped; });
+  return dropped;
 }
 
 }  // namespace
@@ -42,12 +56,12 @@ TEST_CASE("request queue: a ReadyForQuery for each Query and Sync, over growth a
 }
 
 TEST_CASE("request queue: a Sync is answered after the messages before it") {
-  auto queue = queue_of({Request::extended, Request::extended, Request::sync});
+  auto queue = queue_of({Request::bind, Request::bind, Request::sync});
   CHECK_FALSE(queue.answered());
-  queue.extended_answered();
+  answer_bind(queue);
   CHECK_FALSE(queue.answered());
-  queue.extended_answered();
-  queue.extended_answered();  // the head is no such message: as in the answer to a simple Query
+  answer_bind(queue);
+  answer_bind(queue);  // the head is no such message: as in the answer to a simple Query
   CHECK(queue.answered());
   CHECK(queue.empty());
 }
@@ -59,15 +73,15 @@ TEST_CASE("request queue: copy ends that ended nothing are dropped") {
 }
 
 TEST_CASE("request queue: a failed group skips to its Sync") {
-  auto queue = queue_of({Request::extended, Request::extended, Request::sync, Request::query});
-  queue.failed();
+  auto queue = queue_of({Request::bind, Request::bind, Request::sync, Request::query});
+  fail(queue);
   CHECK_FALSE(queue.skipping());
   CHECK(ready_count(queue) == 2);
 }
 
 TEST_CASE("request queue: without its Sync a failed group drops what comes until there is one") {
-  auto queue = queue_of({Request::extended, Request::query});
-  queue.failed();
+  auto queue = queue_of({Request::bind, Request::query});
+  fail(queue);
   CHECK(queue.skipping());
   CHECK_FALSE(queue.owes_ready());
   queue.push(Request::query);
@@ -79,9 +93,9 @@ TEST_CASE("request queue: without its Sync a failed group drops what comes until
 }
 
 TEST_CASE("request queue: a FunctionCall that fails behind an answered group is answered itself") {
-  auto queue = queue_of({Request::extended, Request::function_call, Request::sync});
-  queue.extended_answered();
-  queue.failed();
+  auto queue = queue_of({Request::bind, Request::function_call, Request::sync});
+  answer_bind(queue);
+  fail(queue);
   CHECK(ready_count(queue) == 2);
 }
 
@@ -94,26 +108,26 @@ TEST_CASE("request queue: a simple COPY keeps its Query and waits for the copy's
 }
 
 TEST_CASE("request queue: the Sync behind an extended COPY is swallowed by the server") {
-  auto queue = queue_of({Request::extended, Request::sync});
+  auto queue = queue_of({Request::bind, Request::sync});
   bool violation = false;
   CHECK_FALSE(queue.enter_copy_in(violation));
   CHECK_FALSE(violation);
   CHECK_FALSE(queue.owes_ready());
-  CHECK(queue.front() == Request::extended);
+  CHECK(queue.front().request == Request::bind);
 }
 
 TEST_CASE("request queue: a copy whose end was sent ahead is over, and what follows it stays") {
   auto queue = queue_of(
-      {Request::extended, Request::sync, Request::copy_end, Request::sync, Request::query});
+      {Request::bind, Request::sync, Request::copy_end, Request::sync, Request::query});
   bool violation = false;
   CHECK(queue.enter_copy_in(violation));
   CHECK_FALSE(violation);
-  queue.extended_answered();
+  answer_bind(queue);
   CHECK(ready_count(queue) == 2);
 }
 
 TEST_CASE("request queue: a request sent into a COPY is a violation") {
-  for (const auto request : {Request::query, Request::function_call, Request::extended}) {
+  for (const auto request : {Request::query, Request::function_call, Request::bind}) {
     auto queue = queue_of({Request::query, request});
     bool violation = false;
     (void)queue.enter_copy_in(violation);

@@ -1,0 +1,195 @@
+// Statements on a server connection: preparing them for a client, and what the replies say of them.
+// Source: protocol-flow, "Extended Query"; docs/architecture.md, "Statements".
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "src/pool/pool.h"
+#include "src/server/server.h"
+#include "src/session/client.h"
+#include "src/shard/shard.h"
+#include "wire/extended_query.h"
+#include "wire/message_builder.h"
+#include "wire/message_type.h"
+#include "wire/sqlstate.h"
+
+namespace pgring {
+namespace {
+
+namespace backend = wire::backend;
+
+std::unique_ptr<RequestNote> note_of(RequestNote::Kind kind, StatementRef statement) {
+  auto note = std::make_unique<RequestNote>();
+  note->kind = kind;
+  note->statement = std::move(statement);
+  return note;
+}
+
+}  // namespace
+
+void Server::prepare(Preparation preparation) {
+  const StatementRef& statement = preparation.statement;
+  std::string out;
+  make_room(*statement, out);
+  // Close never fails, and its name may be there.
+  wire::append_close(out, {.kind = 'S', .name = statement->name()});
+  queue_.push({.request = Request::close, .reply = Reply::swallow});
+  wire::append_parse(out, statement->name(), statement->key().text, preparation.types);
+  auto made = note_of(RequestNote::Kind::prepare, statement);
+  if (preparation.reply == Reply::forward) made->name = preparation.name;
+  queue_.push({.request = Request::parse,
+               .reply = preparation.reply,
+               .statement = statement->id(),
+               .note = std::move(made)});
+  wire::append_describe(out, {.kind = 'S', .name = statement->name()});
+  auto described = note_of(RequestNote::Kind::describe, statement);
+  described->name = std::move(preparation.name);
+  described->gates = preparation.gate;
+  queue_.push({.request = Request::describe_statement,
+               .reply = Reply::swallow,
+               .statement = statement->id(),
+               .note = std::move(described)});
+  if (preparation.gate) wire::append_flush(out);
+  ++pool_.stats().server_parses;
+  ServerStatements::Copy& copy = statements_.put(statement);
+  if (!preparation.gate) copy.version = std::move(preparation.expected);
+  send_text(out);
+}
+
+void Server::make_room(const Statement& wanted, std::string& out) {
+  if (statements_.find(wanted.id()) != nullptr) return;
+  const std::size_t limit = std::max<std::uint32_t>(pool_.settings().max_prepared_statements, 1);
+  while (statements_.size() >= limit) {
+    StatementRef least = statements_.evict();
+    wire::append_close(out, {.kind = 'S', .name = least->name()});
+    queue_.push({.request = Request::close,
+                 .reply = Reply::swallow,
+                 .note = note_of(RequestNote::Kind::evict, std::move(least))});
+  }
+}
+
+void Server::prepare_nothing(std::string_view name) {
+  std::string out;
+  wire::append_close(out, {.kind = 'S', .name = name});
+  queue_.push({.request = Request::close, .reply = Reply::swallow});
+  wire::append_parse(out, name, {}, {});
+  queue_.push({.request = Request::parse, .reply = Reply::swallow});
+  send_text(out);
+}
+
+void Server::close_unnamed() {
+  std::string out;
+  wire::append_close(out, {.kind = 'S', .name = {}});
+  queue_.push({.request = Request::close, .reply = Reply::swallow});
+  unnamed_ = 0;
+  send_text(out);
+}
+
+// The reply to a request that something hangs on, whole.
+void Server::note_answered(const RequestEntry& entry, char type, std::span<const std::byte> body) {
+  const RequestNote& note = *entry.note;
+  const bool described =
+      note.kind == RequestNote::Kind::describe || note.kind == RequestNote::Kind::unnamed;
+  if (!described) return;
+  auto version = std::make_shared<StatementVersion>();
+  version->types = std::exchange(described_types_, {});
+  if (type == backend::RowDescription) {
+    auto columns = comparable_columns(body);
+    if (!columns) return note_dropped(entry);
+    version->columns = std::move(*columns);
+  }
+  ClientStatements* const names = client_ == nullptr ? nullptr : client_->known_statements();
+  if (note.kind == RequestNote::Kind::unnamed) {
+    if (names != nullptr && names->unnamed.token == note.token)
+      names->unnamed.version = std::move(version);
+    return;
+  }
+  ServerStatements::Copy* const copy = statements_.find(entry.statement);
+  if (copy != nullptr) copy->version = version;
+  if (names != nullptr && !note.name.empty()) {
+    Prepared* const prepared = names->find(note.name);
+    if (prepared != nullptr && prepared->statement == note.statement &&
+        prepared->version == nullptr)
+      prepared->version = version;
+  }
+  if (note.gates && client_ != nullptr) client_->gate_open();
+}
+
+// A request failed, or the server drops it because one before it failed. Newest first.
+void Server::note_dropped(const RequestEntry& entry) {
+  ClientStatements* const names = client_ == nullptr ? nullptr : client_->known_statements();
+  if (entry.note == nullptr) {
+    // The client's unnamed Parse: what is there now is not what was believed.
+    if (entry.request != Request::parse || entry.reply != Reply::forward) return;
+    unnamed_ = 0;
+    if (names != nullptr) names->unnamed.exists = false;
+    return;
+  }
+  const RequestNote& note = *entry.note;
+  switch (note.kind) {
+    case RequestNote::Kind::prepare:
+      statements_.doubt(entry.statement);
+      if (names != nullptr && !note.name.empty()) names->erase(note.name);
+      return;
+    case RequestNote::Kind::describe:
+      statements_.doubt(entry.statement);
+      return;
+    case RequestNote::Kind::evict:
+      statements_.put_doubtful(note.statement);
+      return;
+    case RequestNote::Kind::forget:
+      if (names != nullptr && note.before) names->put(note.name, *note.before);
+      return;
+    case RequestNote::Kind::unnamed:
+    case RequestNote::Kind::refuse:
+      return;
+  }
+}
+
+void Server::group_failed() {
+  std::vector<RequestEntry> dropped;
+  queue_.failed([&](RequestEntry&& entry) { dropped.push_back(std::move(entry)); });
+  bool gated = false;
+  for (auto entry = dropped.rbegin(); entry != dropped.rend(); ++entry) {
+    note_dropped(*entry);
+    gated = gated || (entry->note != nullptr && entry->note->gates);
+  }
+  if (gated && client_ != nullptr) client_->gate_open();
+}
+
+void Server::error_received(const wire::ParsedError& error, std::span<const std::byte> body) {
+  if (queue_.empty()) return;
+  const RequestEntry& failed = queue_.front();
+  if (failed.note != nullptr && failed.note->kind == RequestNote::Kind::refuse &&
+      client_ != nullptr) {
+    // What it was made to fail with; or something else stood in the way, as it would have in the client's own way.
+    const bool meant = error.sqlstate == wire::sqlstate::invalid_sql_statement_name ||
+                       error.sqlstate == wire::sqlstate::syntax_error;
+    if (meant) {
+      client_->send(ring::Slice::copy_of(failed.note->error));
+    } else {
+      std::string message;
+      wire::append_message(message, backend::ErrorResponse, body);
+      client_->send(ring::Slice::copy_of(message));
+    }
+  }
+  // plancache.c: the table has changed since the copy was made. All copies of that time are of no use.
+  if (error.sqlstate == wire::sqlstate::feature_not_supported &&
+      error.routine == "RevalidateCachedQuery") {
+    if (ServerStatements::Copy* const copy = statements_.find(failed.statement))
+      copy->statement->make_stale();
+  }
+  // A Query's own: what it was to do was not done.
+  if (failed.request == Request::query && failed.note != nullptr) note_dropped(failed);
+}
+
+void Server::statements_gone() {
+  statements_.clear();
+  unnamed_ = 0;
+  if (client_ == nullptr) return;
+  if (ClientStatements* const names = client_->known_statements()) names->clear();
+}
+
+}  // namespace pgring

@@ -1,0 +1,347 @@
+// A client's Parse, Bind, Describe and Close: names of statements are the client's own, and stand for statements of
+// the pool, which have other names on server connections. Hot path: a Bind of a statement that is there.
+// Source: protocol-flow, "Extended Query"; CORRECTNESS.md 2 and 8 in words: docs/architecture.md, "Statements".
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "src/pool/pool.h"
+#include "src/server/server.h"
+#include "src/server/session_state.h"
+#include "src/session/client.h"
+#include "src/shard/roles.h"
+#include "src/shard/shard.h"
+#include "wire/byte_reader.h"
+#include "wire/extended_query.h"
+#include "wire/limits.h"
+#include "wire/message_builder.h"
+#include "wire/message_type.h"
+#include "wire/sqlstate.h"
+
+namespace pgring {
+namespace {
+
+namespace frontend = wire::frontend;
+
+// Statements on server connections are called so. A client's own names that begin so are not passed on.
+constexpr std::string_view own_prefix = "pgring_";
+// No statement ever has this name: numbers begin at one.
+constexpr std::string_view no_statement = "pgring_0";
+
+// Longer messages are not collected. A Parse of that length that names its statement is refused.
+constexpr std::uint64_t collected_max = std::uint64_t{16} * 1024 * 1024;
+constexpr std::uint64_t unnamed_kept_max = std::uint64_t{256} * 1024;
+// Of a Bind, as much is collected as holds its names.
+constexpr std::uint64_t names_max = std::uint64_t{64} * 1024;
+// Of one client, all texts together.
+constexpr std::size_t texts_max = std::size_t{64} * 1024 * 1024;
+
+// Of PostgreSQL's own words, so that drivers know it (plancache.c).
+constexpr std::string_view changed_result = "cached plan must not change result type";
+
+}  // namespace
+
+ClientStatements& Client::statements() {
+  if (statements_ == nullptr) statements_ = std::make_unique<ClientStatements>();
+  return *statements_;
+}
+
+// In a session the server connection is the client's own, and so are the names on it.
+bool Client::renames_statements() const {
+  return pool_->settings().mode != PoolMode::session || statements_ != nullptr;
+}
+
+// How many bytes of the message are needed in one piece to do something with it; none: what is here will do.
+std::uint64_t Client::needed_in_one_piece(const wire::Framer::Part& part,
+                                          std::span<const std::byte> body) const {
+  switch (part.type) {
+    case frontend::Query:
+      return part.size <= flow::client_credit ? part.size : 0;
+    case frontend::Describe:
+    case frontend::Close:
+      return renames_statements() ? part.size : 0;
+    case frontend::Parse: {
+      if (!renames_statements()) return 0;
+      const bool named = body.empty() || body.front() != std::byte{0};
+      return part.size <= (named ? collected_max : unnamed_kept_max) ? part.size : 0;
+    }
+    case frontend::Bind:
+      if (!renames_statements() || wire::read_bind_names(body)) return 0;
+      return std::min(part.size, names_max);
+    default:
+      return 0;
+  }
+}
+
+Client::Verdict Client::begin_named(const wire::Framer::Part& part,
+                                    std::span<const std::byte> body) {
+  switch (part.type) {
+    case frontend::Parse:
+      return begin_parse(part, body);
+    case frontend::Bind:
+      return begin_bind(part, body);
+    case frontend::Describe:
+      return begin_describe(body);
+    default:
+      return begin_close(body);
+  }
+}
+
+Client::Verdict Client::begin_parse(const wire::Framer::Part& part,
+                                    std::span<const std::byte> body) {
+  ++pool_->stats().parses;
+  ClientStatements& mine = statements();
+  if (!part.ends) {
+    if (!body.empty() && body.front() != std::byte{0}) {
+      fatal_after_replies(wire::sqlstate::program_limit_exceeded,
+                          "the text of a named prepared statement is too long");
+      return Verdict::stop;
+    }
+    // Too long to be kept: it can be bound here and now, and nowhere else.
+    server_->state_touched(unseen_text);
+    mine.unnamed = {.exists = true, .token = shard_.next_id()};
+    server_->unnamed_is(mine.unnamed.token);
+    return pass_on(Request::parse);
+  }
+  const auto parse = wire::read_parse(body);
+  if (!parse) return pass_on(Request::parse);  // PostgreSQL refuses it
+  if (!parse->name.empty()) return begin_named_parse(*parse);
+  if (!allow_text(parse->text)) return Verdict::drop;
+  mine.unnamed.exists = true;
+  mine.unnamed.kept = true;
+  mine.unnamed.bound = false;
+  mine.unnamed.token = shard_.next_id();
+  mine.unnamed.body.assign(wire::as_text(body.subspan(1)));
+  mine.unnamed.version.reset();
+  mine.unnamed.statement.reset();
+  server_->unnamed_is(mine.unnamed.token);
+  return pass_on(Request::parse);
+}
+
+Client::Verdict Client::begin_named_parse(const wire::ParseBody& parse) {
+  ClientStatements& mine = statements();
+  const std::string name{parse.name};
+  if (mine.find(name) != nullptr) {
+    return refuse(wire::sqlstate::duplicate_prepared_statement,
+                  "prepared statement \"" + name + "\" already exists");
+  }
+  if (pool_->settings().max_prepared_statements == 0) {
+    return refuse(wire::sqlstate::feature_not_supported,
+                  "named prepared statements are switched off (max_prepared_statements = 0)",
+                  "Set the database's max_prepared_statements, or switch the driver's prepared "
+                  "statements off.");
+  }
+  if (mine.bytes + parse.text.size() > texts_max) {
+    return refuse(wire::sqlstate::program_limit_exceeded,
+                  "too many prepared statements: their texts are longer than 64 MiB",
+                  "Close statements that are not needed any more.");
+  }
+  StatementRef statement =
+      pool_->statements().intern({.text = std::string{parse.text},
+                                  .types = parse.types,
+                                  .settings = planning_settings(overrides_.list())});
+  if (!allow_traits(statement->traits(), false)) return Verdict::drop;
+  mine.put(name, {.statement = statement, .version = {}});
+  open_group();
+  // Its own Parse, though there may be a copy: a table may have changed since that was made.
+  server_->prepare({.statement = std::move(statement),
+                    .types = parse.types,
+                    .name = name,
+                    .reply = Reply::forward});
+  return Verdict::drop;
+}
+
+Client::Verdict Client::begin_bind(const wire::Framer::Part& part,
+                                   std::span<const std::byte> body) {
+  const auto names = wire::read_bind_names(body);
+  if (!names) {
+    if (part.ends) return pass_on(Request::bind);  // PostgreSQL refuses it
+    fatal_after_replies(wire::sqlstate::program_limit_exceeded, "a name in a Bind is too long");
+    return Verdict::stop;
+  }
+  const Resolved resolved = resolve(names->statement);
+  if (resolved.statement == nullptr) {
+    if (resolved.verdict == Verdict::forward) return pass_on(Request::bind);
+    return resolved.verdict;
+  }
+  const std::string& name = resolved.statement->name();
+  const std::uint64_t length = part.size - 1 - names->statement.size() + name.size();
+  if (length > wire::max_frontend_message_length(frontend::Bind)) {
+    fatal_after_replies(wire::sqlstate::protocol_violation, "invalid message length");
+    return Verdict::stop;
+  }
+  std::string& beginning = shard_.scratch();
+  beginning.clear();
+  wire::append_bind_beginning(beginning, names->portal, name, part.size, names->size);
+  server_->send(ring::Slice::copy_of(beginning));
+  replaced_ = part.body_offset() - part.offset + names->size;
+  ++pool_->stats().binds;
+  open_group();
+  server_->expect({.request = Request::bind, .statement = resolved.statement->id()});
+  return Verdict::forward;
+}
+
+Client::Verdict Client::begin_describe(std::span<const std::byte> body) {
+  const auto target = wire::read_target(body);
+  if (!target || target->kind != 'S') return pass_on(Request::describe_portal);
+  const Resolved resolved = resolve(target->name);
+  if (resolved.statement == nullptr) {
+    if (resolved.verdict != Verdict::forward) return resolved.verdict;
+    const bool own = target->name.empty() && statements_ != nullptr && statements_->unnamed.exists;
+    if (!own) return pass_on(Request::describe_statement);
+    // What it is told now is what it will go by.
+    auto note = std::make_unique<RequestNote>();
+    note->kind = RequestNote::Kind::unnamed;
+    note->token = statements_->unnamed.token;
+    open_group();
+    server_->expect({.request = Request::describe_statement, .note = std::move(note)});
+    return Verdict::forward;
+  }
+  open_group();
+  std::string message;
+  wire::append_describe(message, {.kind = 'S', .name = resolved.statement->name()});
+  server_->send(ring::Slice::copy_of(message));
+  server_->expect(
+      {.request = Request::describe_statement, .statement = resolved.statement->id()});
+  return Verdict::drop;
+}
+
+Client::Verdict Client::begin_close(std::span<const std::byte> body) {
+  const auto target = wire::read_target(body);
+  if (!target || target->kind != 'S') return pass_on(Request::close);
+  Prepared* const prepared = statements_ == nullptr ? nullptr : statements_->find(target->name);
+  if (target->name.empty()) {
+    if (statements_ != nullptr) statements_->unnamed.exists = false;
+    server_->unnamed_is(0);
+    return pass_on(Request::close);
+  }
+  // A name of its own, or of nobody: PostgreSQL's copy stays, others may have use for it.
+  const bool ours = target->name.starts_with(own_prefix);
+  if (prepared == nullptr && !ours) return pass_on(Request::close);
+  std::unique_ptr<RequestNote> note;
+  if (prepared != nullptr) {
+    note = std::make_unique<RequestNote>();
+    note->kind = RequestNote::Kind::forget;
+    note->name = target->name;
+    note->before = *prepared;
+    statements_->erase(target->name);
+  }
+  open_group();
+  std::string message;
+  wire::append_close(message, {.kind = 'S', .name = no_statement});
+  server_->send(ring::Slice::copy_of(message));
+  server_->expect({.request = Request::close, .note = std::move(note)});
+  return Verdict::drop;
+}
+
+// The statement a name stands for, ready on this server connection. None and `forward`: the message passes as it is
+// and PostgreSQL says what it thinks of the name.
+Client::Resolved Client::resolve(std::string_view name) {
+  if (name.empty()) return resolve_unnamed();
+  Prepared* const prepared = statements_ == nullptr ? nullptr : statements_->find(name);
+  if (prepared == nullptr) {
+    if (!name.starts_with(own_prefix)) return {.statement = nullptr, .verdict = Verdict::forward};
+    return {.statement = nullptr,
+            .verdict = refuse(wire::sqlstate::invalid_sql_statement_name,
+                              "prepared statement \"" + std::string{name} + "\" does not exist")};
+  }
+  return make_ready(prepared->statement, prepared->version, name);
+}
+
+Client::Resolved Client::resolve_unnamed() {
+  UnnamedStatement* const unnamed = statements_ == nullptr ? nullptr : &statements_->unnamed;
+  if (unnamed != nullptr && unnamed->exists) {
+    unnamed->bound = true;
+    if (server_->unnamed() == unnamed->token)
+      return {.statement = nullptr, .verdict = Verdict::forward};
+    if (unnamed->kept) {
+      if (unnamed->statement == nullptr) {
+        const auto parse = wire::read_unnamed_parse(std::as_bytes(std::span{unnamed->body}));
+        if (parse) {
+          unnamed->statement =
+              pool_->statements().intern({.text = std::string{parse->text},
+                                          .types = parse->types,
+                                          .settings = planning_settings(overrides_.list())});
+        }
+      }
+      if (unnamed->statement != nullptr)
+        return make_ready(unnamed->statement, unnamed->version, {});
+    }
+  }
+  // PostgreSQL is to say that it does not exist: whosever is there goes.
+  server_->close_unnamed();
+  open_group();
+  return {.statement = nullptr, .verdict = Verdict::forward};
+}
+
+Client::Resolved Client::make_ready(const StatementRef& statement, Version& version,
+                                    std::string_view name) {
+  const bool again = std::exchange(prepared_again_, 0) == statement->id();
+  if (const auto* const copy = server_->statements().use(*statement)) {
+    if (version == nullptr && copy->version != nullptr) version = copy->version;
+    if (version == copy->version ||
+        (version != nullptr && copy->version != nullptr && version->same_rows(*copy->version))) {
+      server_->state_touched(statement->traits().bits);
+      return {.statement = statement.get(), .verdict = Verdict::forward};
+    }
+    // Just made, and returns other rows than this client prepared: what PostgreSQL would say.
+    if (again) return {nullptr, refuse(wire::sqlstate::feature_not_supported, changed_result)};
+  }
+  open_group();
+  // Where there are rows, whether they are still the same is known first: not a row is to come silently changed.
+  const bool gate = version != nullptr && !version->columns.empty();
+  server_->prepare({.statement = statement,
+                    .types = version != nullptr ? version->types : statement->key().types,
+                    .name = std::string{name},
+                    .expected = version,
+                    .reply = Reply::swallow,
+                    .gate = gate});
+  if (!gate) {
+    server_->state_touched(statement->traits().bits);
+    return {.statement = statement.get(), .verdict = Verdict::forward};
+  }
+  prepared_again_ = statement->id();
+  usable_ = false;
+  return {.statement = nullptr, .verdict = Verdict::hold};
+}
+
+void Client::gate_open() {
+  if (usable_ || server_ == nullptr) return;
+  usable_ = true;
+  resume();
+}
+
+Client::Verdict Client::pass_on(Request request) {
+  if (request == Request::bind) ++pool_->stats().binds;
+  if (request == Request::parse) ++pool_->stats().server_parses;
+  open_group();
+  server_->expect(request);
+  return Verdict::forward;
+}
+
+// An error in the client's group, where PostgreSQL would find none: it is made to find one, so that all the rest (what
+// is skipped, what becomes of the transaction) is PostgreSQL's own doing. What it is told stands in its log.
+Client::Verdict Client::refuse(std::string_view sqlstate, std::string_view message,
+                               std::string_view hint, bool is_query) {
+  auto note = std::make_unique<RequestNote>();
+  note->kind = RequestNote::Kind::refuse;
+  wire::append_error_response(note->error, {.severity = "ERROR",
+                                            .sqlstate = sqlstate,
+                                            .message = message,
+                                            .detail = {},
+                                            .hint = hint});
+  const std::string why = "pgring: " + std::string{message};
+  std::string request;
+  if (is_query) {
+    wire::append_query(request, why);  // no SQL
+    group_open_ = false;
+  } else {
+    wire::append_bind(request, {}, why);
+    open_group();
+  }
+  server_->send(ring::Slice::copy_of(request));
+  server_->expect({.request = is_query ? Request::query : Request::bind, .note = std::move(note)});
+  return Verdict::drop;
+}
+
+}  // namespace pgring

@@ -1,0 +1,48 @@
+// The statements prepared on one server connection, least recently used last.
+//
+// What:   the *expected* state: what will be prepared when everything sent so far has been done. A reply that does not come,
+//         because something before it failed, makes a copy doubtful: it may be there or not, and is closed before
+//         it is prepared again (Close never fails).
+// Owner:  a Server; moves with it between shards.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <list>
+#include <unordered_map>
+
+#include "src/statement/statement.h"
+
+namespace pgring {
+
+class ServerStatements {
+ public:
+  struct Copy {
+    StatementRef statement;
+    Version version;  // none: its description is not here yet
+    std::uint32_t epoch = 0;
+    bool doubtful = false;
+
+    [[nodiscard]] bool usable() const { return !doubtful && epoch == statement->epoch(); }
+  };
+
+  // Hot path. Nothing: there is none, or none that could be used. Counts as a use.
+  [[nodiscard]] Copy* use(const Statement& statement);
+  // Whether or not it can be used; no use.
+  [[nodiscard]] Copy* find(std::uint64_t id);
+  // As if just prepared: in use, its version not known.
+  Copy& put(StatementRef statement);
+  void doubt(std::uint64_t id);
+  // The one not used for longest, taken out. REQUIRES: size() > 0.
+  [[nodiscard]] StatementRef evict();
+  // What was evicted is there all the same, perhaps.
+  void put_doubtful(StatementRef statement);
+  void clear();
+  [[nodiscard]] std::size_t size() const { return copies_.size(); }
+
+ private:
+  std::list<Copy> copies_;  // most recently used first
+  std::unordered_map<std::uint64_t, std::list<Copy>::iterator> by_id_;
+};
+
+}  // namespace pgring
