@@ -37,7 +37,6 @@ def plan_several(client):
 
 def plan_unnamed(client):
     one, other = client.mark(), client.mark()
-    client.unnamed = None
     return [Piece(f"unnamed {one}", unnamed("select $1::text, $2::text", [one, other]) + sync(),
                   expect("12TDCZ", [[one, other]]))]
 
@@ -45,7 +44,6 @@ def plan_unnamed(client):
 def plan_groups(client):
     """Several statements before one Sync."""
     marks = [client.mark() for _ in range(3)]
-    client.unnamed = None
     return [Piece(f"group {marks[0]}", b"".join(unnamed("select $1::text", [mark]) for mark in marks) + sync(),
                   expect("12TDC" * 3 + "Z", [[mark] for mark in marks]))]
 
@@ -63,9 +61,8 @@ def plan_error_in_several(client):
 
 def plan_error_in_group(client):
     one, other = client.mark(), client.mark()
-    client.unnamed = None
-    data = unnamed("select $1::text", [one]) + unnamed("select $1::int", [other]) + unnamed("select 'never'") + sync()
-    return [Piece(f"error in group {one}", data, expect_error("22P02", other, "12TDC1EZ", [[one]]))]
+    data = unnamed("select $1::text", [one]) + unnamed("select $1::int", [other]) + unnamed("select 'never'")
+    return [Piece(f"error in group {one}", data + sync(), expect_error("22P02", other, "12TDC1EZ", [[one]]))]
 
 
 def plan_many_rows(client):
@@ -123,11 +120,10 @@ def plan_transaction(client):
                             expect("CZ", tag=f"DELETE {len(during)}")))
         during = []
     during.append(mark)
-    pieces += [Piece(f"insert {mark}", query(f"insert into iso_rows (owner, mark) values ('{client.name}', '{mark}')"),
-                     expect("CZ", tag="INSERT 0 1")), *choose(client)(client), pid_piece(pids)]
+    insert = f"insert into iso_rows (owner, mark) values ('{client.name}', '{mark}')"
+    pieces += [Piece(f"insert {mark}", query(insert), expect("CZ", tag="INSERT 0 1")), *choose(client)(client), pid_piece(pids)]
     if client.random.random() < 0.3:
         aborted = client.mark()
-        client.unnamed = None
         pieces += [Piece(f"error {aborted}", query(f"select '{aborted}'::int"), expect_error("22P02", aborted)),
                    Piece("is aborted", unnamed("select 'never'") + sync(), expect_error("25P02"))]
         pieces.append(Piece(end, query(end), expect("CZ", tag="ROLLBACK")))
@@ -139,7 +135,6 @@ def plan_transaction(client):
 
 def plan_portals(client):
     mark = client.mark()
-    client.unnamed = None
     text = f"select '{mark}/' || n from generate_series(1, 5) n"
     return [Piece("begin", query("begin"), expect("CZ")),
             Piece(f"portal {mark}", parse(text) + bind(portal="p") + execute("p", 2) + sync(),
@@ -300,7 +295,7 @@ def plan_error_behind_a_statement(client):
     """A statement is declared, used, and the group fails: the statement stays."""
     name, column, value, wrong = "kept", client.mark(), client.mark(), client.mark()
     data = close("S", name) + parse(f'select $1::text as "{column}"', name) + bind([value], statement=name)
-    client.statements[name], client.unnamed = column, None
+    client.statements[name] = column
     return [Piece(f"error behind {column}", data + execute() + unnamed("select $1::int", [wrong]) + sync(),
                   expect_error("22P02", wrong, "312DC1EZ", [[value]])), *use_pieces(client, name)]
 
@@ -390,8 +385,9 @@ def all_plans(client):
     if "copy" in features:
         plans += [(plan_copy_in, 2)]
     if "settings" in features:
-        plans += [(plan_set, 3), (plan_show, 3), (plan_reset, 1), (plan_set_in_transaction, 2),
+        plans += [(plan_set, 3), (plan_show, 3), (plan_set_in_transaction, 2),
                   (plan_set_undone_by_an_error, 1)]
+    plans += [(plan_reset, 1)] * ("reset" in features)
     if "named" in features:
         plans += [(plan_prepare, 4), (plan_use, 8), (plan_close, 2), (plan_error_behind_a_statement, 2),
                   (plan_statement_in_rollback, 1)]
