@@ -69,6 +69,10 @@ class Target:
         self._stack.callback(connection.close)
         return connection
 
+    def at_end(self, work):
+        """Calls it at the end of the test, before the pooler is stopped."""
+        self._stack.callback(work)
+
     # Another server connection for every transaction.
 
     def shuffle(self, user=ROLE):

@@ -147,8 +147,11 @@ def test_its_pool_with_many_workers(target):
                     assert row[0] == number * (number % 7)
                     return row[1]
 
-            pids = await asyncio.gather(*[work(number) for number in range(200)])
-            target.moved(pids)
+            try:
+                target.moved(await asyncio.gather(*[work(number) for number in range(200)]))
+            except BaseException:
+                pool.terminate()  # else its end waits for those that still work
+                raise
 
     asyncio.run(with_pool())
 

@@ -19,9 +19,11 @@ TURNS = 6
 
 
 def engine_of(target, **options):
-    return sa.create_engine(target.url(scheme="postgresql+psycopg2"), future=True,
-                            connect_args={"sslmode": "disable", "gssencmode": "disable"},
-                            **options)
+    engine = sa.create_engine(target.url(scheme="postgresql+psycopg2"), future=True,
+                              connect_args={"sslmode": "disable", "gssencmode": "disable"},
+                              **options)
+    target.at_end(engine.dispose)
+    return engine
 
 
 def table(name):
@@ -56,7 +58,6 @@ def test_the_queue_pool_with_pre_ping_and_settings_on_connect(target, tables):
     until(lambda: not target.postgres.backends("state like 'idle in transaction%%'"
                                                " and query not like '%%pg_backend_pid()'"),
           "no server connection is left in a transaction")
-    engine.dispose()
 
 
 def test_isolation_levels_and_autocommit(target):
@@ -69,7 +70,6 @@ def test_isolation_levels_and_autocommit(target):
             one.commit()
             assert two.scalar(sa.text("show transaction_isolation")) == "read committed"
             target.shuffle()
-    engine.dispose()
 
 
 def test_rows_are_streamed(target):
@@ -81,7 +81,6 @@ def test_rows_are_streamed(target):
             assert sum(row[0] for row in rows) == 3000 * 3001 // 2
             connection.commit()
             target.shuffle()
-    engine.dispose()
 
 
 @pytest.mark.parametrize("caches", ["defaults", "off"])
