@@ -62,6 +62,16 @@ def pytest_runtest_call():
     signal.signal(signal.SIGALRM, before)
 
 
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Shows the log of the pgring of a failed test."""
+    report = (yield).get_result()
+    make = getattr(item, "funcargs", {}).get("pgring_idle")
+    if report.when == "call" and report.failed and make is not None:
+        report.sections += [(f"pgring log, port {process.port}", process.tail(40))
+                            for process in make.made if os.path.exists(process.log_path)]
+
+
 @pytest.fixture
 def ledger(postgres):
     """A table for transactions: (word text)."""

@@ -106,8 +106,9 @@ void errors(PGconn* connection, const std::string& mark) {
 // BEGIN, work and COMMIT without reading; a transaction over several groups.
 void transactions(PGconn* connection, const std::string& mark) {
   const auto query = [&](const std::string& text) {
-    check(PQsendQueryParams(connection, text.c_str(), 0, nullptr, nullptr, nullptr, nullptr, 0) == 1,
-          "a query is sent");
+    check(
+        PQsendQueryParams(connection, text.c_str(), 0, nullptr, nullptr, nullptr, nullptr, 0) == 1,
+        "a query is sent");
   };
   for (int turn = 0; turn < 3; turn++) {
     shuffle();

@@ -53,7 +53,7 @@ def test_a_full_cache_deallocates_by_name(target, connect):
             target.shuffle()
 
 
-def test_a_rollback_deallocates_everything_and_the_next_use_prepares_again(target, connect):
+def test_a_rollback_deallocates_everything(target, connect):
     connection, other = connect(), connect(autocommit=True)
     for turn in range(3):
         for number in range(2):
@@ -75,7 +75,7 @@ def test_a_failed_statement_stays_prepared(target, connect):
         target.shuffle()
 
 
-def test_a_changed_table_is_refused_as_postgresql_does_and_a_rollback_mends_it(
+def test_a_changed_table_is_refused_and_a_rollback_mends_it(
         target, connect, postgres, tables):
     postgres.admin.execute("create table shape (a int); insert into shape values (1);"
                            " grant all on shape to public")
@@ -233,7 +233,7 @@ def test_settings_follow_their_client_and_are_rolled_back(target, connect):
         two.commit()
 
 
-def test_temporary_tables_and_advisory_locks_stay_with_their_client(target, connect):
+def test_temporary_tables_and_advisory_locks(target, connect):
     one, two = connect(autocommit=True), connect(autocommit=True)
     for connection, word in ((one, "one"), (two, "two")):
         connection.execute(f"create temporary table mine as select '{word}'::text as word")
