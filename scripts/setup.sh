@@ -8,7 +8,9 @@
 packages_build=(g++ make meson ninja-build 'pkg-config|pkgconf' libssl-dev libtomlplusplus-dev libmimalloc-dev
   doctest-dev libfmt-dev libcli11-dev ca-certificates
   'postgresql|postgresql-15|postgresql-16|postgresql-17|postgresql-18')
-packages_test=(python3 python3-pytest python3-pytest-xdist python3-psycopg python3-psycopg2 python3-asyncpg
+packages_test=(python3 python3-pytest python3-pytest-xdist python3-psycopg python3-psycopg-pool python3-psycopg2
+  python3-asyncpg python3-greenlet python3-sqlalchemy python3-alembic python3-django libpq-dev libpqxx-dev libdbd-pg-perl
+  golang-go golang-github-lib-pq-dev
   libpostgresql-jdbc-java 'default-jdk-headless|openjdk-17-jdk-headless|openjdk-21-jdk-headless'
   valgrind clang-19 libclang-rt-19-dev binutils git)
 packages_lint=(clang-19 clang-format-19 clang-tidy-19 codespell shellcheck git)
