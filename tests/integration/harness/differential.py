@@ -9,11 +9,11 @@ import struct
 from typing import NamedTuple
 
 from harness.raw import Closed, Message, RawClient, query, sync, terminate
-from harness.wait import until
+from harness.wait import DEADLINE_S, until
 
 PLAIN_USER = "app_trust"
 # Hangs are differences too: what PostgreSQL answers in milliseconds may take pgring this long.
-ANSWER_S = 4.0
+ANSWER_S = DEADLINE_S / 5
 POOL_SIZE = 4
 OPTIONAL_FIELDS = "FLR"  # of an error: file, line, routine; PostgreSQL's own sources
 OWN_NAME = re.compile(rb"pgring_\w+")

@@ -7,6 +7,8 @@ _IN_TRANSACTIONS = {
         "set local", "set and savepoints", "wrong settings", "names, schemas, seeds and other spellings",
         "roles", "session authorization", "settings by the extended protocol",
         "startup parameters that are not reported", "functions that set"],
+    "a RESET of one setting is taken for RESET ALL where the message comes in two pieces": [
+        "a reset that two reads cut"],
     "the unnamed statement stays on the server connection it was made on": [
         "unnamed statements", "parse now, bind in a later transaction",
         "a failed parse destroys the unnamed statement", "several statements in one parse"],

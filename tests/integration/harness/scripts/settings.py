@@ -105,6 +105,10 @@ SCRIPTS = [
                  query("select 1/0"), unnamed("set application_name = 'q'"), sync(),
                  query("show application_name"), ready=5),
         *each("show application_name", "show work_mem")]),
+    Script("a reset that two reads cut", [
+        simple("set application_name = 'mine'"),
+        *[step for size in range(4062, 4110, 6) for step in (
+            simple(f"select '{'x' * size}'", "reset DateStyle"), simple("show application_name"))]]),
     Script("statements see the settings of their client", [
         group(parse("select current_setting('work_mem'), date '2026-11-21'", "s")), group(use("s")),
         simple("set work_mem = '5MB'"), group(use("s")), simple("set DateStyle = 'German'"), group(use("s")),
