@@ -109,7 +109,8 @@ class Server final : public ring::Stream {
 
   // What the texts of this link may have left in the session: wire::SqlTrait and unseen_text.
   void state_touched(std::uint32_t traits) { touched_ |= traits; }
-  [[nodiscard]] std::uint32_t touched() const { return touched_; }
+  // A text that sets something: the names in it that nobody else could tell.
+  void settings_named(std::string_view text);
   // What ties its client to it beyond transactions; empty: nothing.
   [[nodiscard]] const std::string& pins() const { return pins_; }
   [[nodiscard]] ring::Instant pinned_at() const { return pinned_at_; }
@@ -268,6 +269,7 @@ class Server final : public ring::Stream {
   ParameterList base_;  // what connect_query has set
   // Reported during the link and explained by no text: the name and the value before.
   std::vector<Parameter> unexplained_;
+  std::vector<std::string> named_settings_;  // by texts of this link, see wire/sql_settings.h
   std::unique_ptr<Audit> audit_;  // while own_ is audit
   std::string pins_;
   ring::Instant pinned_at_{};

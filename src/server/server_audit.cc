@@ -14,6 +14,8 @@
 #include "src/session/client.h"
 #include "src/shard/shard.h"
 #include "wire/byte_reader.h"
+#include "wire/literal.h"
+#include "wire/sql_settings.h"
 #include "wire/sqlstate.h"
 
 namespace pgring {
@@ -83,7 +85,24 @@ void Server::begin_audit() {
   audit_ = std::make_unique<Audit>();
   ++pool_.stats().audits;
   if (client_ != nullptr) client_->hold_messages();
-  run_own(Own::audit, audit_sql);
+  std::string sql{audit_sql};
+  for (const Parameter& one : overrides_.list()) {
+    if (one.name.find('.') != std::string::npos) named_settings_.push_back(one.name);
+  }
+  for (const std::string& name : std::exchange(named_settings_, {})) {
+    sql += " UNION ALL SELECT 's', ";
+    wire::append_escape_string(sql, name);
+    sql += ", v FROM pg_catalog.current_setting(";
+    wire::append_escape_string(sql, name);
+    sql += ", true) v WHERE v IS NOT NULL";
+  }
+  run_own(Own::audit, sql);
+}
+
+void Server::settings_named(std::string_view text) {
+  if (pool_.settings().mode == PoolMode::session) return;
+  for (std::string& name : wire::custom_setting_names(text))
+    named_settings_.push_back(std::move(name));
 }
 
 void Server::audit_finished() {

@@ -311,6 +311,10 @@ void Server::parameter_status(std::span<const std::byte> body) {
   const bool ours = own_ == Own::replay || own_ == Own::none;
   const bool explained =
       client_ != nullptr && ours && (own_ == Own::replay || (touched_ & explains_settings) != 0);
+  // With the session's user, which is not the login's any more.
+  const bool of_session_user = same_parameter_name(parameter->name, "is_superuser") &&
+                               client_ != nullptr && (explained || own_ == Own::reset);
+  if (of_session_user) return;
   if (!explained || is_server_decided(parameter->name)) {
     if (client_ != nullptr && own_ == Own::none && !is_server_decided(parameter->name) &&
         pool_.settings().mode != PoolMode::session) {

@@ -189,22 +189,34 @@ class Client final : public ring::Stream {
   [[nodiscard]] Verdict begin_bind(const wire::Framer::Part& part, std::span<const std::byte> body);
   [[nodiscard]] Verdict begin_describe(std::span<const std::byte> body);
   [[nodiscard]] Verdict begin_close(std::span<const std::byte> body);
-  [[nodiscard]] Resolved resolve(std::string_view name);
-  [[nodiscard]] Resolved resolve_unnamed();
+  // describing: for a Describe, whose answer begins with what the parameters are.
+  [[nodiscard]] Resolved resolve(std::string_view name, bool describing);
+  [[nodiscard]] Resolved resolve_unnamed(bool describing);
   [[nodiscard]] Resolved make_ready(const StatementRef& statement, Version& version,
-                                    std::string_view name);
+                                    std::string_view name, bool describing);
+  void touch(const Statement& statement);
+  void keep_unnamed(std::string_view body);
   void open_group() { group_open_ = true; }
   [[nodiscard]] Verdict pass_on(Request request);
   [[nodiscard]] Verdict refuse(std::string_view sqlstate, std::string_view message,
-                               std::string_view hint = {}, bool is_query = false);
+                               std::string_view hint = {}, bool is_query = false,
+                               std::string before = {});
 
   // client_query.cc
   [[nodiscard]] Verdict begin_query(const wire::Framer::Part& part,
                                     std::span<const std::byte> body);
+  // A text that is to be run in place of another, or the verdict that says why not.
+  struct Rewritten {
+    Verdict verdict = Verdict::drop;
+    std::string text;  // empty: the verdict holds
+    std::unique_ptr<RequestNote> note;
+  };
+  [[nodiscard]] std::optional<Rewritten> rewrite_sql_prepare(std::string_view text, bool is_query);
   [[nodiscard]] std::optional<Verdict> begin_sql_prepare(std::string_view text);
-  [[nodiscard]] Verdict send_query(std::string_view text, std::unique_ptr<RequestNote> note);
+  [[nodiscard]] std::optional<Verdict> begin_unnamed_sql_prepare(const wire::ParseBody& parse);
   [[nodiscard]] bool allow_text(std::string_view text);
-  [[nodiscard]] bool allow_traits(const wire::SqlTraits& traits, bool is_query);
+  [[nodiscard]] bool allow_traits(const wire::SqlTraits& traits, std::string_view text,
+                                  bool is_query);
 
   void send_text(std::string_view messages);
   void leave_server();

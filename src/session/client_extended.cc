@@ -106,16 +106,22 @@ Client::Verdict Client::begin_parse(const wire::Framer::Part& part,
   const auto parse = wire::read_parse(body);
   if (!parse) return pass_on(Request::parse);  // PostgreSQL refuses it
   if (!parse->name.empty()) return begin_named_parse(*parse);
+  if (const auto verdict = begin_unnamed_sql_prepare(*parse)) return *verdict;
   if (!allow_text(parse->text)) return Verdict::drop;
-  mine.unnamed.exists = true;
-  mine.unnamed.kept = true;
-  mine.unnamed.bound = false;
-  mine.unnamed.token = shard_.next_id();
-  mine.unnamed.body.assign(wire::as_text(body.subspan(1)));
-  mine.unnamed.version.reset();
-  mine.unnamed.statement.reset();
-  server_->unnamed_is(mine.unnamed.token);
+  keep_unnamed(wire::as_text(body.subspan(1)));
   return pass_on(Request::parse);
+}
+
+void Client::keep_unnamed(std::string_view body) {
+  UnnamedStatement& unnamed = statements().unnamed;
+  unnamed.exists = true;
+  unnamed.kept = true;
+  unnamed.bound = false;
+  unnamed.token = shard_.next_id();
+  unnamed.body.assign(body);
+  unnamed.version.reset();
+  unnamed.statement.reset();
+  server_->unnamed_is(unnamed.token);
 }
 
 Client::Verdict Client::begin_named_parse(const wire::ParseBody& parse) {
@@ -140,7 +146,7 @@ Client::Verdict Client::begin_named_parse(const wire::ParseBody& parse) {
       pool_->statements().intern({.text = std::string{parse.text},
                                   .types = parse.types,
                                   .settings = planning_settings(overrides_.list())});
-  if (!allow_traits(statement->traits(), false)) return Verdict::drop;
+  if (!allow_traits(statement->traits(), parse.text, false)) return Verdict::drop;
   mine.put(name, {.statement = statement, .version = {}});
   open_group();
   // Its own Parse, though there may be a copy: a table may have changed since that was made.
@@ -159,7 +165,7 @@ Client::Verdict Client::begin_bind(const wire::Framer::Part& part,
     fatal_after_replies(wire::sqlstate::program_limit_exceeded, "a name in a Bind is too long");
     return Verdict::stop;
   }
-  const Resolved resolved = resolve(names->statement);
+  const Resolved resolved = resolve(names->statement, false);
   if (resolved.statement == nullptr) {
     if (resolved.verdict == Verdict::forward) return pass_on(Request::bind);
     return resolved.verdict;
@@ -184,7 +190,7 @@ Client::Verdict Client::begin_bind(const wire::Framer::Part& part,
 Client::Verdict Client::begin_describe(std::span<const std::byte> body) {
   const auto target = wire::read_target(body);
   if (!target || target->kind != 'S') return pass_on(Request::describe_portal);
-  const Resolved resolved = resolve(target->name);
+  const Resolved resolved = resolve(target->name, true);
   if (resolved.statement == nullptr) {
     if (resolved.verdict != Verdict::forward) return resolved.verdict;
     const bool own = target->name.empty() && statements_ != nullptr && statements_->unnamed.exists;
@@ -218,6 +224,10 @@ Client::Verdict Client::begin_close(std::span<const std::byte> body) {
   // A name of its own, or of nobody: PostgreSQL's copy stays, others may have use for it.
   const bool ours = target->name.starts_with(own_prefix);
   if (prepared == nullptr && !ours) return pass_on(Request::close);
+  if (prepared != nullptr && prepared->statement == nullptr) {
+    statements_->erase(target->name);
+    return pass_on(Request::close);
+  }
   std::unique_ptr<RequestNote> note;
   if (prepared != nullptr) {
     note = std::make_unique<RequestNote>();
@@ -236,19 +246,19 @@ Client::Verdict Client::begin_close(std::span<const std::byte> body) {
 
 // The statement a name stands for, ready on this server connection. None and `forward`: the message passes as it is
 // and PostgreSQL says what it thinks of the name.
-Client::Resolved Client::resolve(std::string_view name) {
-  if (name.empty()) return resolve_unnamed();
+Client::Resolved Client::resolve(std::string_view name, bool describing) {
+  if (name.empty()) return resolve_unnamed(describing);
   Prepared* const prepared = statements_ == nullptr ? nullptr : statements_->find(name);
-  if (prepared == nullptr) {
-    if (!name.starts_with(own_prefix)) return {.statement = nullptr, .verdict = Verdict::forward};
+  if (prepared == nullptr || prepared->statement == nullptr) {
+    if (prepared != nullptr || !name.starts_with(own_prefix)) return {.statement = nullptr, .verdict = Verdict::forward};
     return {.statement = nullptr,
             .verdict = refuse(wire::sqlstate::invalid_sql_statement_name,
                               "prepared statement \"" + std::string{name} + "\" does not exist")};
   }
-  return make_ready(prepared->statement, prepared->version, name);
+  return make_ready(prepared->statement, prepared->version, name, describing);
 }
 
-Client::Resolved Client::resolve_unnamed() {
+Client::Resolved Client::resolve_unnamed(bool describing) {
   UnnamedStatement* const unnamed = statements_ == nullptr ? nullptr : &statements_->unnamed;
   if (unnamed != nullptr && unnamed->exists) {
     unnamed->bound = true;
@@ -265,7 +275,7 @@ Client::Resolved Client::resolve_unnamed() {
         }
       }
       if (unnamed->statement != nullptr)
-        return make_ready(unnamed->statement, unnamed->version, {});
+        return make_ready(unnamed->statement, unnamed->version, {}, describing);
     }
   }
   // PostgreSQL is to say that it does not exist: whosever is there goes.
@@ -275,21 +285,27 @@ Client::Resolved Client::resolve_unnamed() {
 }
 
 Client::Resolved Client::make_ready(const StatementRef& statement, Version& version,
-                                    std::string_view name) {
+                                    std::string_view name, bool describing) {
   const bool again = std::exchange(prepared_again_, 0) == statement->id();
   if (const auto* const copy = server_->statements().use(*statement)) {
     if (version == nullptr && copy->version != nullptr) version = copy->version;
-    if (version == copy->version ||
+    if (!statement->has_fixed_rows() || version == copy->version ||
         (version != nullptr && copy->version != nullptr && version->same_rows(*copy->version))) {
-      server_->state_touched(statement->traits().bits);
+      touch(*statement);
       return {.statement = statement.get(), .verdict = Verdict::forward};
     }
     // Just made, and returns other rows than this client prepared: what PostgreSQL would say.
-    if (again) return {nullptr, refuse(wire::sqlstate::feature_not_supported, changed_result)};
+    if (again) {
+      std::string before;
+      if (describing) wire::append_parameter_description(before, version->types);
+      return {nullptr, refuse(wire::sqlstate::feature_not_supported, changed_result, {}, false,
+                              std::move(before))};
+    }
   }
   open_group();
   // Where there are rows, whether they are still the same is known first: not a row is to come silently changed.
-  const bool gate = version != nullptr && !version->columns.empty();
+  const bool gate =
+      statement->has_fixed_rows() && version != nullptr && !version->columns.empty();
   server_->prepare({.statement = statement,
                     .types = version != nullptr ? version->types : statement->key().types,
                     .name = std::string{name},
@@ -297,12 +313,19 @@ Client::Resolved Client::make_ready(const StatementRef& statement, Version& vers
                     .reply = Reply::swallow,
                     .gate = gate});
   if (!gate) {
-    server_->state_touched(statement->traits().bits);
+    touch(*statement);
     return {.statement = statement.get(), .verdict = Verdict::forward};
   }
   prepared_again_ = statement->id();
   usable_ = false;
   return {.statement = nullptr, .verdict = Verdict::hold};
+}
+
+// It is about to run.
+void Client::touch(const Statement& statement) {
+  if (statement.traits().bits == 0) return;
+  server_->state_touched(statement.traits().bits);
+  if (statement.traits().has(wire::SqlTrait::settings)) server_->settings_named(statement.key().text);
 }
 
 void Client::gate_open() {
@@ -322,9 +345,10 @@ Client::Verdict Client::pass_on(Request request) {
 // An error in the client's group, where PostgreSQL would find none: it is made to find one, so that all the rest (what
 // is skipped, what becomes of the transaction) is PostgreSQL's own doing. What it is told stands in its log.
 Client::Verdict Client::refuse(std::string_view sqlstate, std::string_view message,
-                               std::string_view hint, bool is_query) {
+                               std::string_view hint, bool is_query, std::string before) {
   auto note = std::make_unique<RequestNote>();
   note->kind = RequestNote::Kind::refuse;
+  note->error = std::move(before);
   wire::append_error_response(note->error, {.severity = "ERROR",
                                             .sqlstate = sqlstate,
                                             .message = message,

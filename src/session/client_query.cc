@@ -39,11 +39,11 @@ Client::Verdict Client::begin_query(const wire::Framer::Part& part,
     const std::string_view text = text_of(body);
     if (wire::may_have_traits(text)) {
       const wire::SqlTraits traits = wire::sql_traits(text);
-      if (statements_ != nullptr &&
+      if (!allow_traits(traits, text, true)) return Verdict::drop;
+      if (renames_statements() &&
           traits.has_any(SqlTrait::prepare | SqlTrait::execute | SqlTrait::deallocate)) {
         if (const auto verdict = begin_sql_prepare(text)) return *verdict;
       }
-      if (!allow_traits(traits, true)) return Verdict::drop;
     }
   }
   ++pool_->stats().queries;
@@ -54,32 +54,45 @@ Client::Verdict Client::begin_query(const wire::Framer::Part& part,
 }
 
 // PREPARE, EXECUTE or DEALLOCATE of a name that stands for one of the pool's statements. Nothing: it is none of them.
-std::optional<Client::Verdict> Client::begin_sql_prepare(std::string_view text) {
-  const auto parsed = wire::parse_prepare(text);
-  if (!parsed) return std::nullopt;
-  Prepared* const prepared = statements_->find(parsed->name);
-  if (prepared == nullptr) return std::nullopt;
+std::optional<Client::Rewritten> Client::rewrite_sql_prepare(std::string_view text, bool is_query) {
+  auto parsed = wire::parse_prepare(text);
+  if (!parsed || parsed->kind == wire::SqlPrepare::Kind::deallocate_all) return std::nullopt;
+  Prepared* const prepared = statements().find(parsed->name);
+  auto note = std::make_unique<RequestNote>();
+  note->name = parsed->name;
+  if (prepared == nullptr) {
+    if (parsed->kind != wire::SqlPrepare::Kind::prepare) return std::nullopt;
+    // From now on PostgreSQL knows this name; the audit will find that, and the client stays here.
+    statements_->put(parsed->name, {});
+    return Rewritten{.text = std::string{text}, .note = std::move(note)};
+  }
+  note->kind = RequestNote::Kind::forget;
+  note->before = *prepared;
   switch (parsed->kind) {
     case wire::SqlPrepare::Kind::prepare:
-      return refuse(wire::sqlstate::duplicate_prepared_statement,
-                    "prepared statement \"" + parsed->name + "\" already exists", {}, true);
+      if (prepared->statement == nullptr) return std::nullopt;  // PostgreSQL says so
+      return Rewritten{
+          .verdict = refuse(wire::sqlstate::duplicate_prepared_statement,
+                            "prepared statement \"" + parsed->name + "\" already exists", {}, is_query),
+          .text = {},
+          .note = {}};
     case wire::SqlPrepare::Kind::execute: {
-      const Resolved resolved = make_ready(prepared->statement, prepared->version, parsed->name);
-      if (resolved.statement == nullptr) return resolved.verdict;
+      if (prepared->statement == nullptr) return std::nullopt;
+      const Resolved resolved = make_ready(prepared->statement, prepared->version, parsed->name, false);
+      if (resolved.statement == nullptr)
+        return Rewritten{.verdict = resolved.verdict, .text = {}, .note = {}};
       std::string renamed{text.substr(0, parsed->name_offset)};
       renamed += resolved.statement->name();
       renamed += text.substr(parsed->name_offset + parsed->name_length);
-      return send_query(renamed, nullptr);
+      return Rewritten{.text = std::move(renamed), .note = {}};
     }
     case wire::SqlPrepare::Kind::deallocate: {
-      // PostgreSQL is given another to deallocate: the pool's own may be of use to others.
-      auto note = std::make_unique<RequestNote>();
-      note->kind = RequestNote::Kind::forget;
-      note->name = parsed->name;
-      note->before = *prepared;
+      const bool of_sql = prepared->statement == nullptr;
       statements_->erase(parsed->name);
+      if (of_sql) return Rewritten{.text = std::string{text}, .note = std::move(note)};
+      // PostgreSQL is given another to deallocate: the pool's own may be of use to others.
       server_->prepare_nothing(no_statement);
-      return send_query("DEALLOCATE " + std::string{no_statement}, std::move(note));
+      return Rewritten{.text = "DEALLOCATE " + std::string{no_statement}, .note = std::move(note)};
     }
     case wire::SqlPrepare::Kind::deallocate_all:
       break;
@@ -87,26 +100,48 @@ std::optional<Client::Verdict> Client::begin_sql_prepare(std::string_view text) 
   return std::nullopt;
 }
 
-// In place of the client's own.
-Client::Verdict Client::send_query(std::string_view text, std::unique_ptr<RequestNote> note) {
+std::optional<Client::Verdict> Client::begin_sql_prepare(std::string_view text) {
+  auto rewritten = rewrite_sql_prepare(text, true);
+  if (!rewritten) return std::nullopt;
+  if (rewritten->text.empty()) return rewritten->verdict;
   ++pool_->stats().queries;
   group_open_ = false;
   server_->unnamed_is(0);
   statements_->unnamed.exists = false;
   std::string message;
-  wire::append_query(message, text);
+  wire::append_query(message, rewritten->text);
   server_->send(ring::Slice::copy_of(message));
-  server_->expect({.request = Request::query, .note = std::move(note)});
+  server_->expect({.request = Request::query, .note = std::move(rewritten->note)});
+  return Verdict::drop;
+}
+
+std::optional<Client::Verdict> Client::begin_unnamed_sql_prepare(const wire::ParseBody& parse) {
+  if (!wire::may_have_traits(parse.text)) return std::nullopt;
+  const wire::SqlTraits traits = wire::sql_traits(parse.text);
+  if (!traits.has_any(SqlTrait::prepare | SqlTrait::execute | SqlTrait::deallocate))
+    return std::nullopt;
+  if (!allow_traits(traits, parse.text, false)) return Verdict::drop;
+  auto rewritten = rewrite_sql_prepare(parse.text, false);
+  if (!rewritten) return std::nullopt;
+  if (rewritten->text.empty()) return rewritten->verdict;
+  std::string message;
+  wire::append_parse(message, {}, rewritten->text, parse.types);
+  keep_unnamed(std::string_view{message}.substr(wire::Framer::header_size + 1));
+  ++pool_->stats().server_parses;
+  server_->send(ring::Slice::copy_of(message));
+  open_group();
+  server_->expect({.request = Request::parse, .note = std::move(rewritten->note)});
   return Verdict::drop;
 }
 
 bool Client::allow_text(std::string_view text) {
   if (!wire::may_have_traits(text)) return true;
-  return allow_traits(wire::sql_traits(text), false);
+  return allow_traits(wire::sql_traits(text), text, false);
 }
 
 // False: the client was told that it may not.
-bool Client::allow_traits(const wire::SqlTraits& traits, bool is_query) {
+bool Client::allow_traits(const wire::SqlTraits& traits, std::string_view text, bool is_query) {
+  if (traits.has(SqlTrait::settings)) server_->settings_named(text);
   std::uint32_t bits = traits.bits;
   // Gone with the transaction.
   if (traits.has(SqlTrait::temporary_on_commit_drop))

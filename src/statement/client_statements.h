@@ -20,9 +20,12 @@
 namespace pgring {
 
 struct Prepared {
-  StatementRef statement;
-  Version version;  // none: of a Parse whose description has not come (yet)
+  StatementRef statement;  // none: an SQL PREPARE's, which PostgreSQL itself knows by this name
+  Version version;         // none: of a Parse whose description has not come (yet)
 };
+
+// PostgreSQL compares no more of a name than this (NAMEDATALEN - 1).
+inline constexpr std::size_t statement_name_max = 63;
 
 struct UnnamedStatement {
   bool exists = false;
@@ -40,23 +43,28 @@ struct ClientStatements {
   std::size_t bytes = 0;  // of the texts behind `names`
 
   [[nodiscard]] Prepared* find(std::string_view name) {
-    const auto at = names.find(name);
+    const auto at = names.find(name.substr(0, statement_name_max));
     return at == names.end() ? nullptr : &at->second;
   }
-  void put(std::string name, Prepared prepared) {
-    bytes += prepared.statement->key().text.size();
-    names.insert_or_assign(std::move(name), std::move(prepared));
+  void put(std::string_view name, Prepared prepared) {
+    erase(name);
+    bytes += size_of(prepared);
+    names.emplace(name.substr(0, statement_name_max), std::move(prepared));
   }
   void erase(std::string_view name) {
-    const auto at = names.find(name);
+    const auto at = names.find(name.substr(0, statement_name_max));
     if (at == names.end()) return;
-    bytes -= at->second.statement->key().text.size();
+    bytes -= size_of(at->second);
     names.erase(at);
   }
   void clear() {
     names.clear();
     bytes = 0;
     unnamed = {};
+  }
+
+  [[nodiscard]] static std::size_t size_of(const Prepared& prepared) {
+    return prepared.statement == nullptr ? 0 : prepared.statement->key().text.size();
   }
 };
 

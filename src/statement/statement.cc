@@ -1,9 +1,13 @@
 #include "src/statement/statement.h"
 
+#include <algorithm>
+#include <array>
+#include <string_view>
 #include <utility>
 
 #include "src/base/check.h"
 #include "wire/byte_reader.h"
+#include "wire/sql_lexer.h"
 
 namespace pgring {
 namespace {
@@ -11,6 +15,21 @@ namespace {
 // Unique in the process, so that a connection that moves to another shard, or a pool that is another's by a reload,
 // meets no name twice.
 std::atomic<std::uint64_t> last_id{0};
+
+// plancache.c: only what is planned is checked against its first description.
+bool is_planned(std::string_view text) {
+  wire::SqlLexer lexer{text};
+  const wire::SqlToken first = lexer.next();
+  if (first.kind == wire::SqlTokenKind::left_parenthesis) return true;
+  constexpr std::array<std::string_view, 8> words{"select", "insert", "update", "delete",
+                                                  "merge",  "with",   "values", "table"};
+  const std::string_view word = lexer.text(first);
+  return std::ranges::any_of(words, [word](std::string_view known) {
+    return std::ranges::equal(word, known, [](char a, char b) {
+      return (a >= 'A' && a <= 'Z' ? static_cast<char>(a - 'A' + 'a') : a) == b;
+    });
+  });
+}
 
 }  // namespace
 
@@ -46,7 +65,8 @@ Statement::Statement(StatementTable& table, std::uint64_t id, StatementKey key)
       id_{id},
       name_{"pgring_" + std::to_string(id)},
       key_{std::move(key)},
-      traits_{wire::sql_traits(key_.text)} {}
+      traits_{wire::sql_traits(key_.text)},
+      has_fixed_rows_{is_planned(key_.text)} {}
 
 Statement::~Statement() { table_.forget(*this); }
 

@@ -65,6 +65,8 @@ class Statement {
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] const StatementKey& key() const { return key_; }
   [[nodiscard]] const wire::SqlTraits& traits() const { return traits_; }
+  // Whether PostgreSQL holds it to the rows it returned at first: not what it calls a utility statement.
+  [[nodiscard]] bool has_fixed_rows() const { return has_fixed_rows_; }
   // Copies of an earlier epoch are stale: a table has changed since.
   [[nodiscard]] std::uint32_t epoch() const { return epoch_.load(std::memory_order_relaxed); }
   void make_stale() { epoch_.fetch_add(1, std::memory_order_relaxed); }
@@ -75,6 +77,7 @@ class Statement {
   std::string name_;
   StatementKey key_;
   wire::SqlTraits traits_;
+  bool has_fixed_rows_;
   std::atomic<std::uint32_t> epoch_{0};
 };
 using StatementRef = std::shared_ptr<Statement>;

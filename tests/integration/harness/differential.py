@@ -139,7 +139,7 @@ def _play(script, client, postgres, shuffler):
     for number, step in enumerate(script.steps, 1):
         if is_idle and shuffler:
             shuffler.shuffle(last)
-            before = _activity(postgres)
+            before = until(lambda: _settled(postgres), "no server connection is busy")
         messages = _answer(client, step)
         answers.append(_normal(messages, oids))
         end = messages[-1]
@@ -160,9 +160,19 @@ def _play(script, client, postgres, shuffler):
 
 def _activity(postgres):
     """What tells that a backend of pgring has done something."""
-    return set(postgres.admin.execute(
-        "select pid, state_change from pg_stat_activity where backend_type = 'client backend'"
-        " and pid <> pg_backend_pid()").fetchall())
+    return {row[:2] for row in _backends(postgres)}
+
+
+def _settled(postgres):
+    """The same when what pgring itself may have asked a connection is answered, else None."""
+    found = _backends(postgres)
+    return {row[:2] for row in found} if all(state == "idle" for _, _, state in found) else None
+
+
+def _backends(postgres):
+    return postgres.admin.execute(
+        "select pid, state_change, state from pg_stat_activity where backend_type = 'client backend'"
+        " and pid <> pg_backend_pid()").fetchall()
 
 
 def _answer(client, step):
