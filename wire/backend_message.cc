@@ -31,6 +31,7 @@ void append_fields(std::string& out, char type, const ErrorFields& fields) {
   put_field(message, 'M', fields.message);
   if (!fields.detail.empty()) put_field(message, 'D', fields.detail);
   if (!fields.hint.empty()) put_field(message, 'H', fields.hint);
+  if (!fields.routine.empty()) put_field(message, 'R', fields.routine);
   message->put_u8(0);
   message.finish();
 }

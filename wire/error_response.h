@@ -21,6 +21,7 @@ struct ErrorFields {
   std::string_view message;
   std::string_view detail;  // empty: not sent
   std::string_view hint;    // empty: not sent
+  std::string_view routine = {};  // of PostgreSQL, where drivers go by it; empty: not sent
 };
 
 struct ParsedError {

@@ -36,9 +36,10 @@ bool is_custom_name(std::string_view text) {
 
 void add(std::vector<std::string>& names, std::string_view name) {
   if (!is_custom_name(name) || names.size() == names_max) return;
-  std::string small{name};
-  std::ranges::transform(small, small.begin(), lower);
-  if (std::ranges::find(names, small) == names.end()) names.push_back(std::move(small));
+  const auto same = [name](std::string_view known) {
+    return std::ranges::equal(known, name, [](char a, char b) { return lower(a) == lower(b); });
+  };
+  if (std::ranges::none_of(names, same)) names.emplace_back(name);
 }
 
 std::string_view unquoted(std::string_view token) {

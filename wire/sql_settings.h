@@ -14,7 +14,7 @@
 
 namespace wire {
 
-// As PostgreSQL compares them: without regard to case, here in small letters. Each at most once.
+// Spelled as in the text; each at most once without regard to case, as PostgreSQL compares them.
 [[nodiscard]] std::vector<std::string> custom_setting_names(std::string_view sql);
 
 }  // namespace wire

@@ -198,9 +198,15 @@ class Client final : public ring::Stream {
   void keep_unnamed(std::string_view body);
   void open_group() { group_open_ = true; }
   [[nodiscard]] Verdict pass_on(Request request);
-  [[nodiscard]] Verdict refuse(std::string_view sqlstate, std::string_view message,
-                               std::string_view hint = {}, bool is_query = false,
-                               std::string before = {});
+  struct Refusal {
+    std::string_view sqlstate;
+    std::string message;
+    std::string_view hint = {};
+    std::string_view routine = {};  // of PostgreSQL's own error, where drivers go by it
+    bool is_query = false;          // a Query is refused, not a message of the extended protocol
+    std::string before = {};        // messages the client gets before the error
+  };
+  [[nodiscard]] Verdict refuse(Refusal refusal);
 
   // client_query.cc
   [[nodiscard]] Verdict begin_query(const wire::Framer::Part& part,

@@ -38,6 +38,7 @@ constexpr std::size_t texts_max = std::size_t{64} * 1024 * 1024;
 
 // Of PostgreSQL's own words, so that drivers know it (plancache.c).
 constexpr std::string_view changed_result = "cached plan must not change result type";
+constexpr std::string_view changed_routine = "RevalidateCachedQuery";
 
 }  // namespace
 
@@ -128,19 +129,21 @@ Client::Verdict Client::begin_named_parse(const wire::ParseBody& parse) {
   ClientStatements& mine = statements();
   const std::string name{parse.name};
   if (mine.find(name) != nullptr) {
-    return refuse(wire::sqlstate::duplicate_prepared_statement,
-                  "prepared statement \"" + name + "\" already exists");
+    return refuse({.sqlstate = wire::sqlstate::duplicate_prepared_statement,
+                   .message = "prepared statement \"" + name + "\" already exists",
+                   .routine = "StorePreparedStatement"});
   }
   if (pool_->settings().max_prepared_statements == 0) {
-    return refuse(wire::sqlstate::feature_not_supported,
-                  "named prepared statements are switched off (max_prepared_statements = 0)",
-                  "Set the database's max_prepared_statements, or switch the driver's prepared "
-                  "statements off.");
+    return refuse({.sqlstate = wire::sqlstate::feature_not_supported,
+                   .message = "named prepared statements are switched off "
+                              "(max_prepared_statements = 0)",
+                   .hint = "Set the database's max_prepared_statements, or switch the driver's "
+                           "prepared statements off."});
   }
   if (mine.bytes + parse.text.size() > texts_max) {
-    return refuse(wire::sqlstate::program_limit_exceeded,
-                  "too many prepared statements: their texts are longer than 64 MiB",
-                  "Close statements that are not needed any more.");
+    return refuse({.sqlstate = wire::sqlstate::program_limit_exceeded,
+                   .message = "too many prepared statements: their texts are longer than 64 MiB",
+                   .hint = "Close statements that are not needed any more."});
   }
   StatementRef statement =
       pool_->statements().intern({.text = std::string{parse.text},
@@ -252,8 +255,9 @@ Client::Resolved Client::resolve(std::string_view name, bool describing) {
   if (prepared == nullptr || prepared->statement == nullptr) {
     if (prepared != nullptr || !name.starts_with(own_prefix)) return {.statement = nullptr, .verdict = Verdict::forward};
     return {.statement = nullptr,
-            .verdict = refuse(wire::sqlstate::invalid_sql_statement_name,
-                              "prepared statement \"" + std::string{name} + "\" does not exist")};
+            .verdict = refuse({.sqlstate = wire::sqlstate::invalid_sql_statement_name,
+                               .message = "prepared statement \"" + std::string{name} +
+                                          "\" does not exist"})};
   }
   return make_ready(prepared->statement, prepared->version, name, describing);
 }
@@ -298,8 +302,10 @@ Client::Resolved Client::make_ready(const StatementRef& statement, Version& vers
     if (again) {
       std::string before;
       if (describing) wire::append_parameter_description(before, version->types);
-      return {nullptr, refuse(wire::sqlstate::feature_not_supported, changed_result, {}, false,
-                              std::move(before))};
+      return {nullptr, refuse({.sqlstate = wire::sqlstate::feature_not_supported,
+                               .message = std::string{changed_result},
+                               .routine = changed_routine,
+                               .before = std::move(before)})};
     }
   }
   open_group();
@@ -344,19 +350,19 @@ Client::Verdict Client::pass_on(Request request) {
 
 // An error in the client's group, where PostgreSQL would find none: it is made to find one, so that all the rest (what
 // is skipped, what becomes of the transaction) is PostgreSQL's own doing. What it is told stands in its log.
-Client::Verdict Client::refuse(std::string_view sqlstate, std::string_view message,
-                               std::string_view hint, bool is_query, std::string before) {
+Client::Verdict Client::refuse(Refusal refusal) {
   auto note = std::make_unique<RequestNote>();
   note->kind = RequestNote::Kind::refuse;
-  note->error = std::move(before);
+  note->error = std::move(refusal.before);
   wire::append_error_response(note->error, {.severity = "ERROR",
-                                            .sqlstate = sqlstate,
-                                            .message = message,
+                                            .sqlstate = refusal.sqlstate,
+                                            .message = refusal.message,
                                             .detail = {},
-                                            .hint = hint});
-  const std::string why = "pgring: " + std::string{message};
+                                            .hint = refusal.hint,
+                                            .routine = refusal.routine});
+  const std::string why = "pgring: " + refusal.message;
   std::string request;
-  if (is_query) {
+  if (refusal.is_query) {
     wire::append_query(request, why);  // no SQL
     group_open_ = false;
   } else {
@@ -364,7 +370,7 @@ Client::Verdict Client::refuse(std::string_view sqlstate, std::string_view messa
     open_group();
   }
   server_->send(ring::Slice::copy_of(request));
-  server_->expect({.request = is_query ? Request::query : Request::bind, .note = std::move(note)});
+  server_->expect({.request = refusal.is_query ? Request::query : Request::bind, .note = std::move(note)});
   return Verdict::drop;
 }
 

@@ -72,8 +72,10 @@ std::optional<Client::Rewritten> Client::rewrite_sql_prepare(std::string_view te
     case wire::SqlPrepare::Kind::prepare:
       if (prepared->statement == nullptr) return std::nullopt;  // PostgreSQL says so
       return Rewritten{
-          .verdict = refuse(wire::sqlstate::duplicate_prepared_statement,
-                            "prepared statement \"" + parsed->name + "\" already exists", {}, is_query),
+          .verdict = refuse({.sqlstate = wire::sqlstate::duplicate_prepared_statement,
+                             .message = "prepared statement \"" + parsed->name + "\" already exists",
+                             .routine = "StorePreparedStatement",
+                             .is_query = is_query}),
           .text = {},
           .note = {}};
     case wire::SqlPrepare::Kind::execute: {
@@ -154,10 +156,11 @@ bool Client::allow_traits(const wire::SqlTraits& traits, std::string_view text, 
     return true;
   }
   const StateAdvice advice = state_advice(kept);
-  (void)refuse(wire::sqlstate::feature_not_supported,
-               std::string{advice.what} +
-                   " would outlive its transaction, which this database's pool does not allow",
-               advice.instead, is_query);
+  (void)refuse({.sqlstate = wire::sqlstate::feature_not_supported,
+                .message = std::string{advice.what} +
+                           " would outlive its transaction, which this database's pool does not allow",
+                .hint = advice.instead,
+                .is_query = is_query});
   return false;
 }
 

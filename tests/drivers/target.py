@@ -15,7 +15,7 @@ from harness.wait import DEADLINE_S
 
 DIRECT = os.environ.get("PGRING_DRIVERS_DIRECT") == "1"
 ROLE = "app_scram"
-POOL_SIZE = 4
+POOL_SIZE = 6
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 PROGRAM_LIMIT_S = 4 * DEADLINE_S
 
@@ -78,16 +78,25 @@ class Target:
     def shuffle(self, user=ROLE):
         """Whoever of this role ran a transaction last meets another server connection next.
 
-        Two clients take turns in holding the connection that was released last: the pool hands
-        out that one first. Directly there is nothing to do.
+        The pool hands out first what was released last. Of three clients two hold a connection each: the third takes
+        what is on top, and the one that has held longest gives its own back. Two clients of the program that
+        take turns meet different ones too. Directly there is nothing to do.
         """
         if DIRECT:
             return
-        resting, holding = self._holders.get(user) or (self._holder(user), self._holder(user))
+        if user not in self._holders:
+            resting, *holding = [self._holder(user) for _ in range(3)]
+            for client in holding:
+                client.execute("begin")
+                client.execute("select pg_backend_pid()")
+            self._holders[user] = [resting, *holding]
+        self.server.settle()
+        resting, oldest, newest = self._holders[user]
         resting.execute("begin")
         resting.execute("select pg_backend_pid()")
-        holding.execute("commit")  # of no transaction, the first time: a notice
-        self._holders[user] = (holding, resting)
+        oldest.execute("commit")
+        self._holders[user] = [oldest, newest, resting]
+        self.server.settle()
 
     def _holder(self, user):
         return self.keep(psycopg.connect(self.dsn(user), autocommit=True, prepare_threshold=None))

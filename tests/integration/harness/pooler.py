@@ -222,6 +222,11 @@ class Pgring:
         (header,) = [got for got in answer if got.kind == "T"]
         return [dict(zip(header.names, got.columns)) for got in answer if got.kind == "D"]
 
+    def settle(self):
+        """Waits until no server connection is being opened, asked something by pgring itself, or cancelled."""
+        until(lambda: not [row for row in self.show("SERVERS") if row["state"] not in ("idle", "active")],
+              "pgring asks no server connection anything")
+
     def libpq_env(self, user="app_scram"):
         """For programs: psql, pgbench, pg_dump."""
         env = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
