@@ -150,7 +150,7 @@ void Server::refused(std::optional<wire::ParsedError> error) {
       error->sqlstate == wire::sqlstate::feature_not_supported) {
     pool_.only_protocol_3_0().store(true, std::memory_order_relaxed);
     error->sqlstate = wire::sqlstate::cannot_connect_now;
-    error->hint = "pgring asks this server for protocol 3.0 from now on.";
+    error->detail = "pgring asks this server for protocol 3.0 from now on.";
   }
   login_failed(std::move(*error));
 }
