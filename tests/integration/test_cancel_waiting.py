@@ -291,3 +291,23 @@ def test_where_the_end_of_a_cancel_was_not_seen_it_cannot_hit_the_next_client(pg
     neighbour.send(query("select pg_sleep(0.3)"))
     proxy.cancel.set()
     assert kinds(neighbour.ready()) == "TDCZ"
+
+
+def test_a_cancel_is_sent_to_postgresql_only_while_something_runs(pgring, raw, proxy):
+    pooler = behind(pgring, proxy)
+    client = raw(pooler).login()
+    client.run("select 1")
+    cancel(raw, pooler, client)  # answered, and the connection given back
+    client.run("begin")
+    client.run("select 1")
+    cancel(raw, pooler, client)  # linked, and idle
+    client.send(parse("select 1"), flush())
+    assert kinds(client.until("1")) == "1"
+    assert proxy.cancels == []
+    cancel(raw, pooler, client)  # a group without its Sync runs, as PostgreSQL has it
+    assert len(proxy.cancels) == 1
+    client.send(sync())
+    client.ready()
+    client.run("rollback")
+    cancel(raw, pooler, client)
+    assert len(proxy.cancels) == 1
