@@ -182,6 +182,7 @@ def test_a_cancel_racing_with_the_end_of_its_query_never_hits_another_client(pgr
 def test_a_hundred_cancels_at_once_cancel_once(pgring, postgres, raw):
     pooler = pgring(database={"pool_size": 1})
     client = raw(pooler).login()
+    pid = client.value("select pg_backend_pid()")
     client.send(query("select pg_sleep(60), 'markmany'"))
     until(is_running(postgres, "markmany"), "the query runs")
     cancels = [raw(pooler) for _ in range(100)]
@@ -192,6 +193,7 @@ def test_a_hundred_cancels_at_once_cancel_once(pgring, postgres, raw):
     for number in range(50):
         assert client.value(f"select {number}") == str(number)
     until(lambda: len(postgres.backends()) == 1, "no connection of the cancels is left")
+    assert client.value("select pg_backend_pid()") == pid, "a cancel costs a server connection"
 
 
 def test_a_cancel_reaches_a_group_that_is_flushed_and_not_ended(pgring, postgres, raw):

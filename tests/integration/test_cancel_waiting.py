@@ -157,6 +157,16 @@ def test_cut_at_any_byte_the_cancelled_request_ends_where_it_ends(held):
         check_canceled(client.ready())
 
 
+def test_a_client_that_was_not_read_from_is_again(held):
+    # More than is held or in flight, twice 64 KiB and a buffer: it is not read from. What is left is less.
+    client = held.waiter(*[query(f"select '{'x' * size}'") for size in (100_000, 20_000, 30_000)])
+    held.cancel(client)
+    check_canceled(client.ready())
+    assert waiting(held.pooler) == 1
+    client.close()
+    until(lambda: waiting(held.pooler) == 0, "the client's end is noticed while it waits")
+
+
 def test_other_waiters_keep_their_turn(held):
     before, canceled = held.waiter(query("select 'before'")), held.raw(held.pooler).login()
     behind = held.raw(held.pooler).login()
@@ -239,6 +249,7 @@ def test_during_a_replay_no_cancel_is_sent_and_the_query_is_not_either(pgring, r
     other = raw(pooler).login(application_name="others")
     assert other.value("select 1") == "1"
     proxy.replies.clear()
+    proxy.sent = b""
     client.send(query("select 'markreplay'"), *[query("select 2")] * pipelined)
     until(lambda: b"mine" in proxy.sent, "the replay is sent")
     canceller = raw(pooler)
