@@ -28,6 +28,8 @@ inline constexpr std::uint32_t startup_body_size_max = 10'000;
 // A cancel key: four bytes in protocol 3.0, up to 256 since 3.2.
 inline constexpr std::uint32_t cancel_secret_size_min = 4;
 inline constexpr std::uint32_t cancel_secret_size_max = 256;
+// What PostgreSQL 18 gives (MAX_CANCEL_KEY_LENGTH in src/include/storage/procsignal.h), and we do.
+inline constexpr std::uint32_t cancel_secret_size_3_2 = 32;
 
 // PostgreSQL writes 24 characters of nonce and 16 bytes of salt; these leave room for others and
 // keep a hostile server from growing what we send back (CVE-2026-6665).

@@ -53,8 +53,9 @@ class MessageBuilder {
   std::optional<std::size_t> length_at_;  // where the length of the open message stands
 };
 
-// Protocol version 3.0: major in the upper half, minor in the lower.
+// Protocol versions: major in the upper half, minor in the lower.
 inline constexpr std::uint32_t protocol_version_3_0 = 3u << 16;
+inline constexpr std::uint32_t protocol_version_3_2 = protocol_version_3_0 | 2u;
 
 struct ColumnDescription {
   std::string_view name;
@@ -80,7 +81,7 @@ void append_authentication_sasl_continue(std::string& out, std::string_view data
 void append_authentication_sasl_final(std::string& out, std::string_view data);
 void append_backend_key_data(std::string& out, std::uint32_t pid,
                              std::span<const std::byte> secret);
-// The newest minor of protocol 3 that is spoken here; of `options` the names are sent.
+// The minor of protocol 3 that is spoken from here on; of `options` the names are sent.
 void append_negotiate_protocol_version(std::string& out, std::uint16_t minor,
                                        std::span<const NameValue> options);
 void append_row_description(std::string& out, std::span<const ColumnDescription> columns);

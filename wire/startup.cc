@@ -1,5 +1,6 @@
 #include "wire/startup.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <utility>
@@ -120,6 +121,10 @@ std::string_view StartupMessage::database() const {
 
 bool StartupMessage::needs_negotiation() const {
   return protocol_minor > protocol_minor_supported || !protocol_options.empty();
+}
+
+std::uint16_t StartupMessage::minor_spoken() const {
+  return static_cast<std::uint16_t>(std::min(protocol_minor, protocol_minor_supported));
 }
 
 Startup parse_startup(std::span<const std::byte> packet) {

@@ -30,7 +30,10 @@ inline constexpr std::uint32_t ssl_request_code = (1234u << 16) | 5679u;
 inline constexpr std::uint32_t gssenc_request_code = (1234u << 16) | 5680u;
 
 inline constexpr std::uint32_t protocol_major_supported = 3;
-inline constexpr std::uint32_t protocol_minor_supported = 0;
+// 3.2 brings cancel keys of more than four bytes. 3.1 was never used: PostgreSQL 18 goes on with it without a
+// word, as if it were 3.0, and so do we.
+inline constexpr std::uint32_t protocol_minor_supported = 2;
+inline constexpr std::uint32_t protocol_minor_long_keys = 2;
 
 enum class StartupScanKind : std::uint8_t { need_more, packet, malformed };
 
@@ -65,6 +68,8 @@ struct StartupMessage {
   [[nodiscard]] std::string_view user() const;      // never empty
   [[nodiscard]] std::string_view database() const;  // defaults to the user
   [[nodiscard]] bool needs_negotiation() const;
+  // What is spoken from here on: the minor asked for, or ours if that is older.
+  [[nodiscard]] std::uint16_t minor_spoken() const;
 };
 
 enum class StartupKind : std::uint8_t {

@@ -47,10 +47,8 @@ void ConsoleState::welcome() {
       {"is_superuser", admin_ ? "on" : "off"},
   }};
   for (const auto& [name, value] : parameters) wire::append_parameter_status(output_, name, value);
-  std::array<std::byte, 4> secret{};
-  for (std::size_t i = 0; i < secret.size(); ++i)
-    secret[i] = static_cast<std::byte>(client_.cancel_secret() >> (24 - 8 * i));
-  wire::append_backend_key_data(output_, client_.cancel_pid(), secret);
+  wire::append_backend_key_data(output_, client_.cancel_pid(),
+                                wire::as_bytes(client_.shard().cancel_secret(client_)));
   ready();
   flush();
   if (!client_.shard().config().log.connections) return;

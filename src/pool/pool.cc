@@ -89,6 +89,8 @@ void Pool::configure(const Config& config) {
 
 void Pool::reload(const Config& config) {
   configure(config);
+  // Another server may answer now.
+  home_.only_protocol_3_0.store(false, std::memory_order_relaxed);
   if (find_database(config, key_.database) != nullptr)
     budget().set_pool(home_.budget_id, pool_terms(config, key_), shard_.now());
 }

@@ -144,6 +144,8 @@ class Pool {
 
   // SCRAM pass-through: what clients' logins taught us, of use if no password is stored.
   [[nodiscard]] PoolKeys& keys() { return home_.keys; }
+  // The server refuses other protocol versions instead of negotiating. Any shard may write.
+  [[nodiscard]] std::atomic<bool>& only_protocol_3_0() { return home_.only_protocol_3_0; }
 
   [[nodiscard]] const PoolKey& key() const { return key_; }
   [[nodiscard]] const PoolSettings& settings() const { return settings_; }

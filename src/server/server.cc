@@ -213,7 +213,7 @@ void Server::own_finished() {
 void Server::replay_finished() {
   Client* const client = client_;
   const auto cancel = std::exchange(cancel_waiting_, std::nullopt);
-  if (cancel && (own_failed_ || client == nullptr)) shard_.cancel_forwarded(*cancel);
+  if (cancel) shard_.cancel_forwarded(*cancel);
   if (own_failed_) {
     // Nothing was set: one failing statement undoes all of them. The query must not run in another state
     // than its client asked for.
@@ -228,13 +228,11 @@ void Server::replay_finished() {
     return;
   }
   client->parameters_canonical(overrides_);
-  client->server_usable();
-  if (!cancel) return;
-  if (client_ == client && (!queue_.empty() || !client->between_messages())) {
-    shard_.start_cancel(*this, cancel);
-  } else {
-    shard_.cancel_forwarded(*cancel);
-  }
+  if (!cancel) return client->server_usable();
+  // What it means is not sent yet, so there is nothing for PostgreSQL to cancel.
+  detach_client();
+  release_due_ = true;
+  client->cancel_held();
 }
 
 void Server::cancel_when_usable(const CancelOrigin& origin) {
@@ -318,8 +316,9 @@ void Server::release() {
   pool_.put_back(*this);
 }
 
-void Server::cancel_ended() {
+void Server::cancel_ended(bool still_on_its_way) {
   --cancels_;
+  if (still_on_its_way) must_close("a cancel request may still be on its way to it");
   if (cancels_ == 0 && is_idle_ready() && !idle_hook.linked() && own_ == Own::none) release();
 }
 

@@ -123,10 +123,12 @@ class Server final : public ring::Stream {
   // True: it does, is not idle meanwhile, and goes back to its pool. REQUIRES: nothing outstanding.
   [[nodiscard]] bool ask_facts(ring::Duration max_age);
 
-  // Cancels on their way to this connection: it is not released before they are over.
+  // A replay is under way: the query that is meant is cancelled after it, instead of being sent.
   void cancel_when_usable(const CancelOrigin& origin);
+  // Cancels on their way to this connection: it is not released before they are over.
   void cancel_started() { ++cancels_; }
-  void cancel_ended();
+  // It may still come: then nobody else may have this connection.
+  void cancel_ended(bool still_on_its_way);
   [[nodiscard]] std::uint32_t cancels() const { return cancels_; }
   [[nodiscard]] bool cancel_waits() const { return cancel_waiting_.has_value(); }
 
@@ -171,6 +173,8 @@ class Server final : public ring::Stream {
   // server_login.cc
   void login_received(const ring::Slice& slice);
   [[nodiscard]] bool login_message(char type, std::span<const std::byte> body);
+  [[nodiscard]] bool negotiated(std::span<const std::byte> body);
+  void refused(std::optional<wire::ParsedError> error);
   [[nodiscard]] bool authenticate(std::span<const std::byte> body);
   // No salt: in clear text.
   [[nodiscard]] bool answer_password(std::optional<std::span<const std::byte, 4>> salt);

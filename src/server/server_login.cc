@@ -4,6 +4,7 @@
 #include <array>
 #include <cstring>
 #include <system_error>
+#include <utility>
 
 #include "src/log/log.h"
 #include "src/pool/pool.h"
@@ -15,8 +16,10 @@
 #include "wire/md5.h"
 #include "wire/message_builder.h"
 #include "wire/message_type.h"
+#include "wire/negotiate_protocol_version.h"
 #include "wire/parameter_status.h"
 #include "wire/sqlstate.h"
+#include "wire/startup.h"
 
 namespace pgring {
 namespace {
@@ -47,7 +50,10 @@ void Server::connected(int error) {
   const std::array<wire::NameValue, 2> parameters{
       {{"user", settings.role}, {"database", settings.dbname}}};
   std::string message;
-  wire::append_startup(message, parameters);
+  login_->minor = pool_.only_protocol_3_0().load(std::memory_order_relaxed)
+                      ? 0
+                      : wire::protocol_minor_supported;
+  wire::append_startup(message, parameters, wire::protocol_version_3_0 | login_->minor);
   send_text(message);
   receive_wanted(true);
 }
@@ -86,25 +92,23 @@ bool Server::login_message(char type, std::span<const std::byte> body) {
         put_parameter(login_->parameters, parameter->name, parameter->value);
       }
       return true;
-    case backend::BackendKeyData:
-      if (const auto key = wire::parse_backend_key_data(body)) {
-        backend_pid_ = key->pid;
-        permit_.backend_is(key->pid);
-        counted_.identified(key->pid);
-        cancel_secret_.assign(reinterpret_cast<const char*>(key->secret.data()),
-                              key->secret.size());
-      }
+    case backend::BackendKeyData: {
+      // Of any length, whatever the version: it is the server that must know it again.
+      const auto key = wire::parse_backend_key_data(body);
+      if (!key) break;
+      backend_pid_ = key->pid;
+      permit_.backend_is(key->pid);
+      counted_.identified(key->pid);
+      cancel_secret_.assign(reinterpret_cast<const char*>(key->secret.data()), key->secret.size());
       return true;
+    }
     case backend::NegotiateProtocolVersion:
+      return negotiated(body);
     case backend::NoticeResponse:
       return true;
-    case backend::ErrorResponse: {
-      auto error = wire::parse_error_response(body);
-      login_failed(error ? std::move(*error)
-                         : own_error(wire::sqlstate::protocol_violation,
-                                     "the server refused the login unreadably", {}));
+    case backend::ErrorResponse:
+      refused(wire::parse_error_response(body));
       return false;
-    }
     case backend::ReadyForQuery:
       if (!login_->authenticated || body.size() != 1 || static_cast<char>(body[0]) != 'I') break;
       defaults_ = pool_.parameters().intern(std::move(login_->parameters));
@@ -119,6 +123,36 @@ bool Server::login_message(char type, std::span<const std::byte> body) {
       own_error(wire::sqlstate::protocol_violation,
                 std::string{"unexpected message '"} + type + "' from the server during login", {}));
   return false;
+}
+
+// The server has an older protocol than was asked for: PostgreSQL before 18 has 3.0. Nothing but the cancel
+// key's length hangs on it, and that is taken as it comes; so is 3.1, which was never used.
+bool Server::negotiated(std::span<const std::byte> body) {
+  const auto answer = wire::parse_negotiate_protocol_version(body);
+  const bool sound = answer && answer->minor < login_->minor && answer->options == 0 &&
+                     !login_->authenticated && !std::exchange(login_->negotiated, true);
+  if (sound) return true;
+  login_failed(own_error(wire::sqlstate::protocol_violation,
+                         "the server's NegotiateProtocolVersion is no answer to protocol 3." +
+                             std::to_string(login_->minor),
+                         {}));
+  return false;
+}
+
+void Server::refused(std::optional<wire::ParsedError> error) {
+  if (!error) {
+    return login_failed(own_error(wire::sqlstate::protocol_violation,
+                                  "the server refused the login unreadably", {}));
+  }
+  // Not every server negotiates, as PostgreSQL has done since 9.3: this one is asked for 3.0 from now on, and
+  // soon, as one that is not ready yet.
+  if (login_->minor > 0 && !login_->taken && !login_->authenticated &&
+      error->sqlstate == wire::sqlstate::feature_not_supported) {
+    pool_.only_protocol_3_0().store(true, std::memory_order_relaxed);
+    error->sqlstate = wire::sqlstate::cannot_connect_now;
+    error->detail = "pgring asks this server for protocol 3.0 from now on.";
+  }
+  login_failed(std::move(*error));
 }
 
 void Server::serve_from_now() {
@@ -140,6 +174,7 @@ bool Server::authenticate(std::span<const std::byte> body) {
                            "malformed authentication request from the server", {}));
     return false;
   }
+  login_->taken = true;
   switch (request->kind) {
     case wire::AuthenticationKind::Ok:
       if (login_->scram != nullptr && !login_->scram->succeeded()) break;

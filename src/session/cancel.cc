@@ -26,13 +26,19 @@ bool CancelConnection::start(const SocketAddress& address, ring::Duration limit)
 
 void CancelConnection::connected(int error) {
   if (error != 0) return close();
+  on_its_way_ = true;
   send(ring::Slice::copy_of(request_));
   receive_wanted(true);
 }
 
+void CancelConnection::ended(int error) {
+  if (error == 0) on_its_way_ = false;  // PostgreSQL closes it after it has sent the signal
+  close();
+}
+
 void CancelConnection::closed() {
   ring::TimerWheel::cancel(timer_);
-  if (server_ != nullptr) server_->cancel_ended();
+  if (server_ != nullptr) server_->cancel_ended(on_its_way_);
   if (origin_) shard_.cancel_forwarded(*origin_);
 }
 

@@ -1,11 +1,13 @@
 // Cancel requests: from the client that sent one to the connection it means.
 //
-// A key's pid says the shard and the slot of the client (wire: BackendKeyData), its secret proves it. The
-// request goes to that shard; if that client has a query running there, a connection of its own carries it to
-// PostgreSQL. Until that connection is at its end, when PostgreSQL has sent the signal, the server
-// connection is not given to anybody else: a late cancel can never hit another client's query. The
-// connection the request came on stays open as long, as PostgreSQL keeps it. A request that is refused
-// looks the same from outside.
+// A key's pid says the shard and the slot of the client (wire: BackendKeyData), its secret, which the client's
+// protocol version makes 4 or 32 bytes long, proves it. The request goes to that shard. If that client has a
+// query running there, a connection of its own carries it to PostgreSQL. Until that connection is at its end,
+// when PostgreSQL has sent the signal, the server connection is not given to anybody else: a late cancel can
+// never hit another client's query; where that end is not seen, the server connection is not used again. A
+// client that waits for a server connection stops waiting (client_cancel.cc). The connection the request came
+// on stays open until it is over, as PostgreSQL keeps it. A request that is refused looks the same from
+// outside.
 // Source: protocol-flow, "Canceling Requests in Progress".
 #pragma once
 
@@ -51,7 +53,7 @@ class CancelConnection final : public ring::Stream {
   // False: no socket could be made.
   [[nodiscard]] bool start(const SocketAddress& address, ring::Duration limit);
   void connected(int error);
-  void ended() { close(); }
+  void ended(int error);
   void timer_due() { close(); }
   // PostgreSQL has closed it, or it was given up.
   void closed();
@@ -65,6 +67,7 @@ class CancelConnection final : public ring::Stream {
   std::optional<CancelOrigin> origin_;
   std::string request_;
   ring::Timer timer_;
+  bool on_its_way_ = false;  // sent, and PostgreSQL has not said by its end that it has acted
 };
 
 }  // namespace pgring

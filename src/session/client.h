@@ -5,7 +5,8 @@
 // Owner:  its Shard; handed over once, after the startup packet, to the shard where its pool lives.
 // Life:   from accept until its stream is closed; then the shard destroys it.
 // Files:  client.cc life and links, client_login.cc and client_auth.cc the login, client_relay.cc messages
-//         (hot path), client_extended.cc prepared statements, client_query.cc what texts mean.
+//         (hot path), client_extended.cc prepared statements, client_query.cc what texts mean,
+//         client_cancel.cc requests that are cancelled while they wait.
 // Errors: a client that breaks the protocol gets a FATAL with its SQLSTATE and is closed; nobody else notices.
 #pragma once
 
@@ -79,6 +80,11 @@ class Client final : public ring::Stream {
   void notify_waiting();
   void parameter_changed(const Defaults& defaults, const Overrides& overrides);
   void parameters_canonical(const Overrides& overrides);
+  // A CancelRequest came. Waiting for a server connection: it does not any more, and its request ends with
+  // 57014. Else nothing: what a linked client runs is for its server connection to cancel.
+  void cancel_waiting();
+  // The link is over before anything of the request was sent: that ends with 57014.
+  void cancel_held();
   void parameters_reset() { overrides_ = startup_overrides_; }
   // An audit's answer: what this session has set is what PostgreSQL says it has.
   void settings_are(const Defaults& defaults, const Overrides& overrides);
@@ -117,11 +123,9 @@ class Client final : public ring::Stream {
   [[nodiscard]] ring::Instant requested_at() const { return requested_; }
   [[nodiscard]] ring::Instant transaction_at() const { return transaction_; }
   [[nodiscard]] std::uint32_t cancel_pid() const { return cancel_pid_; }
-  [[nodiscard]] std::uint32_t cancel_secret() const { return cancel_secret_; }
-  void set_cancel_key(std::uint32_t pid, std::uint32_t secret) {
-    cancel_pid_ = pid;
-    cancel_secret_ = secret;
-  }
+  // The rest of its cancel key is Shard::cancel_secret().
+  [[nodiscard]] std::uint32_t cancel_secret_size() const;
+  void set_cancel_pid(std::uint32_t pid) { cancel_pid_ = pid; }
   [[nodiscard]] ConsoleSession* console() const { return console_.get(); }  // phase console only
   [[nodiscard]] bool counted() const { return counted_; }
   [[nodiscard]] std::uint64_t id() const { return id_; }
@@ -223,6 +227,16 @@ class Client final : public ring::Stream {
   [[nodiscard]] bool allow_text(std::string_view text);
   [[nodiscard]] bool allow_traits(const wire::SqlTraits& traits, std::string_view text,
                                   bool is_query);
+  // client_cancel.cc
+  // What is left of a request that was cancelled before it had a server connection.
+  enum class Dropping : std::uint8_t {
+    nothing,
+    request,      // its first message is next
+    one_message,  // a Query, with which it ends
+    to_sync,      // messages of the extended protocol
+  };
+  [[nodiscard]] Verdict drop_cancelled(char type);
+  void dropped(char type);
 
   void send_text(std::string_view messages);
   void leave_server();
@@ -247,6 +261,8 @@ class Client final : public ring::Stream {
   bool waiting_noticed_ = false;
   bool counted_ = false;  // in the process-wide number of clients
   bool logged_in_ = false;
+  bool long_cancel_key_ = false;  // it speaks protocol 3.2
+  Dropping dropping_ = Dropping::nothing;
 
   std::vector<ring::Slice> held_;  // received while waiting, or a message that is not complete yet
   std::uint64_t gathering_ = 0;    // bytes that message lacks
@@ -270,7 +286,6 @@ class Client final : public ring::Stream {
   ring::Instant transaction_{};  // when the present transaction began
   PeerAddress peer_;
   std::uint32_t cancel_pid_ = 0;
-  std::uint32_t cancel_secret_ = 0;
   std::uint64_t id_;
 };
 

@@ -101,17 +101,14 @@ bool Client::startup_packet(std::string_view packet) {
     }
     case wire::StartupKind::CancelRequest: {
       phase_ = Phase::cancelling;
-      std::uint32_t secret = 0;
-      for (const std::byte byte : startup.cancel.secret.first(4))
-        secret = secret << 8 | std::to_integer<std::uint32_t>(byte);
-      const bool ours =
-          startup.cancel.secret.size() == 4 && (startup.cancel.pid & cancel_key::marker) != 0;
       const std::uint32_t shard = cancel_key::shard(startup.cancel.pid);
-      if (!ours || shard >= shard_.shared().shards.size()) {
+      if ((startup.cancel.pid & cancel_key::marker) == 0 ||
+          shard >= shard_.shared().shards.size()) {
         close();
         return false;
       }
-      shard_.cancel_asked(*this, shard, startup.cancel.pid, secret);
+      shard_.cancel_asked(*this, shard, startup.cancel.pid,
+                          std::string{wire::as_text(startup.cancel.secret)});
       return false;
     }
     case wire::StartupKind::refused:
@@ -158,9 +155,11 @@ bool Client::startup_message(const wire::StartupMessage& message, std::string_vi
   }
   if (message.needs_negotiation()) {
     std::string answer;
-    wire::append_negotiate_protocol_version(answer, 0, message.protocol_options);
+    wire::append_negotiate_protocol_version(answer, message.minor_spoken(),
+                                            message.protocol_options);
     send_text(answer);
   }
+  long_cancel_key_ = message.minor_spoken() >= wire::protocol_minor_long_keys;
   if (!login.is_console && !counted_) {
     const auto role = config.roles.find(user_);
     ClientLimits::Limits limits{.all = config.listen.max_clients};
@@ -290,10 +289,7 @@ void Client::finish_login() {
     const auto* own = find_parameter(overrides_.list(), name);
     wire::append_parameter_status(welcome, name, own == nullptr ? value : own->value);
   }
-  std::array<std::byte, 4> secret{};
-  for (std::size_t i = 0; i < secret.size(); ++i)
-    secret[i] = static_cast<std::byte>(cancel_secret_ >> (24 - 8 * i));
-  wire::append_backend_key_data(welcome, cancel_pid_, secret);
+  wire::append_backend_key_data(welcome, cancel_pid_, wire::as_bytes(shard_.cancel_secret(*this)));
   wire::append_ready_for_query(welcome, 'I');
   send_text(welcome);
 

@@ -14,7 +14,6 @@
 #include "wire/byte_reader.h"
 #include "wire/extended_query.h"
 #include "wire/limits.h"
-#include "wire/message_builder.h"
 #include "wire/message_type.h"
 #include "wire/sqlstate.h"
 
@@ -106,12 +105,7 @@ void Client::relay(ring::Slice slice) {
     }
     if (!forwarding_) run = position;
     if (part.ends && forwarding_) end_message(part.type);
-    if (part.ends && !forwarding_ && part.type == frontend::Sync) {
-      // Nothing is open anywhere: the answer is certain.
-      std::string ready;
-      wire::append_ready_for_query(ready, 'I');
-      send_text(ready);
-    }
+    if (part.ends && !forwarding_) dropped(part.type);
   }
   if (server_ == nullptr) return;
   const bool full = server_->queued_bytes() > flow::high_bytes ||
@@ -181,6 +175,7 @@ Client::Verdict Client::begin_message(const wire::Framer::Part& part,
 
 // No server connection yet: most messages need one.
 Client::Verdict Client::begin_unlinked(const wire::Framer::Part& part) {
+  if (dropping_ != Dropping::nothing) return drop_cancelled(part.type);
   switch (part.type) {
     case frontend::CopyData:  // late, after the server ended the copy: PostgreSQL drops these too
     case frontend::CopyDone:

@@ -9,7 +9,6 @@
 #include "src/shard/roles.h"
 #include "wire/limits.h"
 #include "wire/message_builder.h"
-#include "wire/random.h"
 #include "wire/sqlstate.h"
 
 namespace pgring {
@@ -139,13 +138,13 @@ void Shard::on_received(ring::Stream& stream, ring::Slice slice) {
 void Shard::on_end(ring::Stream& stream, int error) {
   if (stream.role() == stream_role::client) return static_cast<Client&>(stream).ended(error);
   if (stream.role() == stream_role::server) return static_cast<Server&>(stream).ended(error);
-  static_cast<CancelConnection&>(stream).ended();
+  static_cast<CancelConnection&>(stream).ended(error);
 }
 
 void Shard::on_send_failed(ring::Stream& stream, int error) {
   if (stream.role() == stream_role::client) return static_cast<Client&>(stream).send_failed(error);
   if (stream.role() == stream_role::server) return static_cast<Server&>(stream).send_failed(error);
-  static_cast<CancelConnection&>(stream).ended();
+  static_cast<CancelConnection&>(stream).ended(error);
 }
 
 void Shard::on_sent(ring::Stream& stream) {
@@ -218,92 +217,12 @@ void Shard::adopt_client(int socket, PeerAddress peer, std::string startup_packe
   client.adopt(socket, std::move(startup_packet));
 }
 
-void Shard::register_client(Client& client) {
-  if (free_keys_.empty()) {
-    POOLER_CHECK(by_key_.size() < cancel_key::slots_max);
-    free_keys_.push_back(static_cast<std::uint32_t>(by_key_.size()));
-    by_key_.push_back(nullptr);
-  }
-  const std::uint32_t slot = free_keys_.back();
-  free_keys_.pop_back();
-  by_key_[slot] = &client;
-  std::uint32_t secret = 0;
-  POOLER_CHECK(wire::fill_random(std::as_writable_bytes(std::span{&secret, 1})));
-  client.set_cancel_key(cancel_key::pid(index_, slot), secret);
-}
-
 void Shard::forget_client(Client& client) {
   clients_.erase(client);
   cancelling_.erase(client.id());
-  if (client.cancel_pid() != 0) {
-    const std::uint32_t slot = cancel_key::slot(client.cancel_pid());
-    by_key_[slot] = nullptr;
-    free_keys_.push_back(slot);
-  }
+  unregister_client(client);
   if (client.pool() != nullptr) client.pool()->client_left();
   if (client.counted()) shared_.clients.leave(client.database(), client.user());
-}
-
-Client* Shard::find_client(std::uint32_t cancel_pid, std::uint32_t secret) const {
-  const std::uint32_t slot = cancel_key::slot(cancel_pid);
-  Client* const client = slot < by_key_.size() ? by_key_[slot] : nullptr;
-  return client != nullptr && client->cancel_pid() == cancel_pid &&
-                 client->cancel_secret() == secret
-             ? client
-             : nullptr;
-}
-
-void Shard::cancel_asked(Client& client, std::uint32_t shard, std::uint32_t pid,
-                         std::uint32_t secret) {
-  cancelling_.emplace(client.id(), &client);
-  Shard& target = *shared_.shards[shard];
-  target.post([&target, pid, secret, origin = CancelOrigin{index_, client.id()}] {
-    target.cancel(pid, secret, origin);
-  });
-}
-
-void Shard::cancel(std::uint32_t pid, std::uint32_t secret, CancelOrigin origin) {
-  Client* const client = find_client(pid, secret);
-  Server* const server = client == nullptr ? nullptr : client->server();
-  if (client != nullptr && client->phase() == Client::Phase::console) client->console()->cancel();
-  // Nobody, or nothing of this client's runs: the request has nothing to do, and looks the same from outside.
-  // A group that is not ended by Sync yet runs too.
-  if (server == nullptr || (server->queue().empty() && client->between_messages()))
-    return cancel_forwarded(origin);
-  // While a replay is under way the query it waits for is not sent yet.
-  if (server->own() != Server::Own::none) return server->cancel_when_usable(origin);
-  start_cancel(*server, origin);
-}
-
-void Shard::start_cancel(Server& server, std::optional<CancelOrigin> origin) {
-  const auto& addresses = runtime_->addresses;
-  const auto found = addresses.find(server.pool().settings().server);
-  if (server.cancel_secret().empty() || found == addresses.end() || found->second.empty()) {
-    if (origin) cancel_forwarded(*origin);
-    return;
-  }
-  auto owned = std::make_unique<CancelConnection>(*this, server, origin);
-  CancelConnection& cancel = *owned;
-  if (!cancel.start(found->second.front(), config().timeouts.cancel_wait)) {
-    log::warning("cancel request could not be sent: no socket", {{"shard", index_}});
-    if (origin) cancel_forwarded(*origin);
-    return;
-  }
-  cancels_.emplace(&cancel, std::move(owned));
-}
-
-void Shard::cancel_forwarded(const CancelOrigin& origin) {
-  Shard& asker = *shared_.shards[origin.shard];
-  asker.post([&asker, id = origin.client_id] {
-    if (const auto at = asker.cancelling_.find(id); at != asker.cancelling_.end())
-      at->second->disconnect("cancel request done");
-  });
-}
-
-void Shard::forget_server(const Server& server) {
-  for (const auto& [cancel, owned] : cancels_) {
-    if (owned->server() == &server) owned->forget_server();
-  }
 }
 
 const wire::ScramSecret* Shard::scram_secret(const std::string& role, std::string_view password) {

@@ -11,6 +11,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "ring/loop.h"
@@ -20,6 +21,7 @@
 #include "src/session/client.h"
 #include "src/session/parameters.h"
 #include "src/shard/shared.h"
+#include "wire/cancel_secret.h"
 
 namespace pgring {
 
@@ -60,12 +62,16 @@ class Shard {
   // Clients.
   void hand_over(Client& client, std::uint32_t shard, std::string input);
   void adopt_client(int socket, PeerAddress peer, std::string startup_packet);
-  [[nodiscard]] Client* find_client(std::uint32_t cancel_pid, std::uint32_t secret) const;
-  void register_client(Client& client);  // for cancels: gives it its key's pid
   void forget_client(Client& client);
+
+  // Cancels (shard_cancel.cc).
+  [[nodiscard]] Client* find_client(std::uint32_t cancel_pid, std::string_view secret) const;
+  void register_client(Client& client);  // gives it its key's pid
+  void unregister_client(const Client& client);
+  [[nodiscard]] std::string cancel_secret(const Client& client) const;  // of its protocol version
   // A client carried a CancelRequest: to the shard it names, and back when it is over.
-  void cancel_asked(Client& client, std::uint32_t shard, std::uint32_t pid, std::uint32_t secret);
-  void cancel(std::uint32_t pid, std::uint32_t secret, CancelOrigin origin);
+  void cancel_asked(Client& client, std::uint32_t shard, std::uint32_t pid, std::string secret);
+  void cancel(std::uint32_t pid, std::string_view secret, CancelOrigin origin);
   void start_cancel(Server& server, std::optional<CancelOrigin> origin);
   void cancel_forwarded(const CancelOrigin& origin);
   void forget_server(const Server& server);
@@ -137,6 +143,7 @@ class Shard {
   std::map<const Client*, std::unique_ptr<Client>> owned_;
   std::vector<Client*> by_key_;  // cancel key's slot -> client
   std::vector<std::uint32_t> free_keys_;
+  wire::CancelSecrets cancel_secrets_;
   std::map<const CancelConnection*, std::unique_ptr<CancelConnection>> cancels_;
   std::map<std::string, wire::ScramSecret, std::less<>> scram_secrets_;
   std::map<std::uint64_t, Client*> cancelling_;

@@ -121,8 +121,7 @@ def test_a_cancel_for_a_waiting_client_does_not_hit_the_one_it_waits_for(pgring,
           "the other client waits")
     assert send_cancel(raw, pooler, waiter.pid, waiter.secret) == []
     assert kinds(holder.ready()) == "TDCZ"
-    answer = waiter.ready()
-    assert kinds(answer) == "TDCZ" or errors(answer)[0][1] == "57014"
+    assert errors(waiter.ready())[0][1] == "57014"
     assert waiter.value("select 6") == "6"
 
 
@@ -183,6 +182,7 @@ def test_a_cancel_racing_with_the_end_of_its_query_never_hits_another_client(pgr
 def test_a_hundred_cancels_at_once_cancel_once(pgring, postgres, raw):
     pooler = pgring(database={"pool_size": 1})
     client = raw(pooler).login()
+    pid = client.value("select pg_backend_pid()")
     client.send(query("select pg_sleep(60), 'markmany'"))
     until(is_running(postgres, "markmany"), "the query runs")
     cancels = [raw(pooler) for _ in range(100)]
@@ -193,6 +193,7 @@ def test_a_hundred_cancels_at_once_cancel_once(pgring, postgres, raw):
     for number in range(50):
         assert client.value(f"select {number}") == str(number)
     until(lambda: len(postgres.backends()) == 1, "no connection of the cancels is left")
+    assert client.value("select pg_backend_pid()") == pid, "a cancel costs a server connection"
 
 
 def test_a_cancel_reaches_a_group_that_is_flushed_and_not_ended(pgring, postgres, raw):
@@ -206,3 +207,30 @@ def test_a_cancel_reaches_a_group_that_is_flushed_and_not_ended(pgring, postgres
     assert errors(client.until("E"))[0][1] == "57014"
     client.send(sync())
     assert kinds(client.ready()) == "Z"
+
+
+@pytest.mark.parametrize("shards", [1, 4])
+def test_a_neighbour_that_begins_as_the_cancelled_query_ends_never_sees_the_cancel(pgring, raw,
+                                                                                   shards):
+    # The neighbour waits for the only server connection, which is free the moment the query ends; the cancel
+    # is sent at another moment of its 2 ms each time. Some hit, some come too late, all are harmless to it.
+    rounds, length_s = 300, 0.002
+    pooler = pgring(database={"pool_size": 1}, changes={"shards": {"count": shards}})
+    client, neighbour = raw(pooler).login(), raw(pooler).login()
+    hits = 0
+    for number in range(rounds):
+        canceller = raw(pooler)
+        client.send(query(f"select pg_sleep({length_s})"))
+        neighbour.send(query(f"select pg_sleep({length_s}), {number}"))
+        moment = time.perf_counter() + 2 * length_s * (number % 30) / 30
+        while time.perf_counter() < moment:
+            pass
+        canceller.send(cancel_request(client.pid, client.secret))
+        answer, others = client.ready(), neighbour.ready()
+        assert canceller.rest() == []
+        canceller.close()
+        assert errors(others) == [] and kinds(others) == "TDCZ", (number, others)
+        assert [got.columns[1] for got in others if got.kind == "D"] == [str(number)]
+        assert [error[1] for error in errors(answer)] in ([], ["57014"])
+        hits += bool(errors(answer))
+    assert 0 < hits < rounds, hits

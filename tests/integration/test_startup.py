@@ -4,8 +4,8 @@ import socket
 import struct
 
 import pytest
-from harness.raw import (GSSENC_REQUEST, PROTOCOL_3_0, PROTOCOL_3_2, SSL_REQUEST, Closed, cstring,
-                         errors, framed, special_request, startup_packet)
+from harness.raw import (GSSENC_REQUEST, PROTOCOL_3_0, SSL_REQUEST, Closed, cstring, errors,
+                         framed, special_request, startup_packet)
 
 USER = {"user": "app_trust", "database": "bench"}
 
@@ -53,24 +53,6 @@ def test_encryption_requests_without_end_are_cut_off(pooler, raw):
         first = b""
     assert first in (b"E", b""), "a thousand encryption requests were answered"
     assert raw(pooler).login("app_trust").value("select 1") == "1"
-
-
-def test_protocol_3_2_and_unknown_options_are_negotiated(pooler, raw):
-    client = raw(pooler).login("app_trust", protocol=PROTOCOL_3_2, **{"_pq_.fancy": "on"})
-    (negotiated,) = [got for got in client.login_messages if got.kind == "v"]
-    version, count = struct.unpack_from("!II", negotiated.body)
-    assert version in (0, PROTOCOL_3_0, 2, PROTOCOL_3_2)
-    assert (count, negotiated.body[8:]) == (1, cstring("_pq_.fancy"))
-    if version in (0, PROTOCOL_3_0):
-        assert len(client.secret) == 4
-    assert client.value("select 1") == "1"
-
-
-def test_protocol_3_0_with_an_unknown_option_is_negotiated(pooler, raw):
-    client = raw(pooler).login("app_trust", **{"_pq_.fancy": "on"})
-    assert [got.body[8:] for got in client.login_messages if got.kind == "v"] == [
-        cstring("_pq_.fancy")]
-    assert client.value("select 1") == "1"
 
 
 def answer_to(raw, target, data, half_close=False):

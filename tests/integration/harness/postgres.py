@@ -23,7 +23,9 @@ def password(role):
 
 
 def binaries():
-    """The newest PostgreSQL on the machine."""
+    """The PostgreSQL that PGRING_TEST_POSTGRES names, or the newest on the machine."""
+    if named := os.environ.get("PGRING_TEST_POSTGRES"):
+        return named
     found = glob.glob("/usr/lib/postgresql/*/bin/postgres")
     if found:
         newest = max(found, key=lambda path: int(path.split("/")[4]))

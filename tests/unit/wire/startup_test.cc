@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <random>
 #include <string>
 
@@ -113,16 +114,27 @@ TEST_CASE("startup: without a user it is refused") {
 
 TEST_CASE("startup: other major versions are refused, newer minor ones are negotiated") {
   check_refused(packet(2u << 16, "user\0u\0\0"sv), "0A000",
-                "unsupported frontend protocol 2.0: server supports 3.0 to 3.0");
+                "unsupported frontend protocol 2.0: server supports 3.0 to 3.2");
   check_refused(packet((4u << 16) | 7, "user\0u\0\0"sv), "0A000",
-                "unsupported frontend protocol 4.7: server supports 3.0 to 3.0");
+                "unsupported frontend protocol 4.7: server supports 3.0 to 3.2");
   check_refused(packet((1234u << 16) | 5681, ""), "0A000",
-                "unsupported frontend protocol 1234.5681: server supports 3.0 to 3.0");
+                "unsupported frontend protocol 1234.5681: server supports 3.0 to 3.2");
   const std::string newer = packet((3u << 16) | 9999, "user\0u\0\0"sv);
   const wire::Startup parsed = parse(newer);
   REQUIRE(parsed.kind == StartupKind::StartupMessage);
   CHECK(parsed.message.protocol_minor == 9999);
   CHECK(parsed.message.needs_negotiation());
+}
+
+TEST_CASE("startup: up to 3.2 a minor version is spoken as asked, of newer ones 3.2 is") {
+  for (const std::uint32_t minor : {0u, 1u, 2u, 3u, 9999u}) {
+    CAPTURE(minor);
+    const std::string bytes = packet((3u << 16) | minor, "user\0u\0\0"sv);
+    const wire::Startup parsed = parse(bytes);
+    REQUIRE(parsed.kind == StartupKind::StartupMessage);
+    CHECK(parsed.message.needs_negotiation() == (minor > 2));
+    CHECK(parsed.message.minor_spoken() == std::min(minor, 2u));
+  }
 }
 
 TEST_CASE("startup: SSLRequest and GSSENCRequest are eight bytes and no more") {
