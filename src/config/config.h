@@ -86,6 +86,7 @@ struct DatabaseConfig {
   Limit max_clients;
   std::string connect_query;
   std::string reset_query = "DISCARD ALL";
+  bool lazy_begin = true;
   OnSessionState on_session_state = OnSessionState::pin;
   std::optional<std::uint32_t> max_pinned;  // clients of a pool; see effective_max_pinned()
   std::uint32_t max_prepared_statements = 200;  // on each server connection

@@ -118,7 +118,7 @@ constexpr std::array<Key<ServerConfig>, 4> server_keys{{
      ""},
 }};
 
-constexpr std::array<Key<DatabaseConfig>, 17> database_keys{{
+constexpr std::array<Key<DatabaseConfig>, 18> database_keys{{
     {"server",
      &DatabaseConfig::server,
      Reload::yes,
@@ -194,6 +194,10 @@ constexpr std::array<Key<DatabaseConfig>, 17> database_keys{{
      "string",
      "SQL run in session mode when a client leaves its server connection; `\"\"` runs none.",
      "`server_reset_query`"},
+    {"lazy_begin", &DatabaseConfig::lazy_begin, Reload::yes, {}, "boolean",
+     "In transaction mode a `BEGIN` without options takes no server connection: it goes with the "
+     "statement behind it, at whose time `now()` stands.",
+     ""},
     {"on_session_state",
      &DatabaseConfig::on_session_state,
      Reload::yes,

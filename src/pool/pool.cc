@@ -83,6 +83,7 @@ void Pool::configure(const Config& config) {
   settings_.reset_query = database->reset_query;
   settings_.on_session_state = effective_on_session_state(config, *database, key_.role);
   settings_.max_pinned = effective_max_pinned(config, *database, key_.role);
+  settings_.lazy_begin = database->lazy_begin;
   settings_.max_prepared_statements = database->max_prepared_statements;
   if (before.place() != settings_.place() && !all_.empty()) close_all("configuration changed");
 }

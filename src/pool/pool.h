@@ -45,6 +45,7 @@ struct PoolSettings {
   std::string connect_query;
   std::string reset_query;
   OnSessionState on_session_state = OnSessionState::pin;
+  bool lazy_begin = true;
   std::uint32_t max_pinned = 1;
   std::uint32_t max_prepared_statements = 0;
 

@@ -254,6 +254,7 @@ void Server::copy_end_sent() {
 
 void Server::client_gone(bool between_messages) {
   client_ = nullptr;
+  if (own_ != Own::replay) send_waiting_cancel();
   if (phase_ != Phase::ready) return;
   if (own_ == Own::replay) return;  // when it is finished the connection is as clean as before
   if (!between_messages || queue_.skipping())
@@ -267,6 +268,7 @@ void Server::detach_client() {
   if (client_ == nullptr) return;
   Client& client = *client_;
   client_ = nullptr;
+  send_waiting_cancel();
   if (client.server() == this) client.unlink();
 }
 

@@ -107,6 +107,14 @@ class Server final : public ring::Stream {
   [[nodiscard]] std::uint64_t unnamed() const { return unnamed_; }
   void unnamed_is(std::uint64_t token) { unnamed_ = token; }
 
+  // A transaction for the client, whose own BEGIN is answered already; and one that has failed already.
+  void begin_for_client();
+  void fail_for_client();
+  // What PostgreSQL works at is not what the client asked for, but has to be done before that: a cancel would hit it.
+  [[nodiscard]] bool prepares_for_client() const {
+    return !queue_.empty() && queue_.front().reply == Reply::swallow;
+  }
+
   // What the texts of this link may have left in the session: wire::SqlTrait and unseen_text.
   void state_touched(std::uint32_t traits) { touched_ |= traits; }
   // A text that sets something: the names in it that nobody else could tell.
@@ -207,6 +215,8 @@ class Server final : public ring::Stream {
   void group_failed();
   void error_received(const wire::ParsedError& error, std::span<const std::byte> body);
   void statements_gone();
+  void swallow_query(std::string_view sql, RequestNote::Kind kind);
+  void send_waiting_cancel();
 
   // server_audit.cc
   [[nodiscard]] bool audit_due() const;
@@ -261,6 +271,7 @@ class Server final : public ring::Stream {
   bool defaults_due_ = false;  // before the next link: take all parameters back to their defaults
   bool facts_over_ = false;    // it was not used since: only asked for facts
   bool pinned_forever_ = false;
+  bool begin_failed_ = false;
   bool pin_counted_ = false;   // among those of max_pinned
   bool base_due_ = false;      // the audit under way is for what connect_query has set
   std::uint32_t touched_ = 0;

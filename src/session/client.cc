@@ -399,6 +399,14 @@ void Client::timer_due() {
     case Phase::authenticating:
       return fatal(wire::sqlstate::query_canceled, "login took too long (timeouts.client_login)");
     case Phase::idle:
+      if (begun_ != Begun::no && over_limit(transaction_, limits.transaction, earliest)) {
+        return fatal(wire::sqlstate::transaction_timeout,
+                     "terminating connection due to transaction timeout (timeouts.transaction)");
+      }
+      if (begun_ != Begun::no && over_limit(requested_, limits.idle_transaction, earliest)) {
+        return fatal(wire::sqlstate::idle_in_transaction_session_timeout,
+                     "terminating connection due to idle transaction (timeouts.idle_transaction)");
+      }
       if (over_limit(requested_, limits.client_idle, earliest)) {
         return fatal(wire::sqlstate::idle_session_timeout,
                      "terminating connection due to idle client (timeouts.client_idle)");

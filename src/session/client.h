@@ -6,7 +6,8 @@
 // Life:   from accept until its stream is closed; then the shard destroys it.
 // Files:  client.cc life and links, client_login.cc and client_auth.cc the login, client_relay.cc messages
 //         (hot path), client_extended.cc prepared statements, client_query.cc what texts mean,
-//         client_cancel.cc requests that are cancelled while they wait.
+//         client_begin.cc a BEGIN without a server connection, client_cancel.cc requests that are cancelled
+//         while they wait.
 // Errors: a client that breaks the protocol gets a FATAL with its SQLSTATE and is closed; nobody else notices.
 #pragma once
 
@@ -168,7 +169,8 @@ class Client final : public ring::Stream {
   void relay(ring::Slice slice);
   [[nodiscard]] Verdict begin_message(const wire::Framer::Part& part,
                                       std::span<const std::byte> chunk);
-  [[nodiscard]] Verdict begin_unlinked(const wire::Framer::Part& part);
+  [[nodiscard]] Verdict begin_unlinked(const wire::Framer::Part& part,
+                                       std::span<const std::byte> body);
   void gather(ring::Slice slice);
   [[nodiscard]] Verdict begin_as_is(const wire::Framer::Part& part,
                                     std::span<const std::byte> body);
@@ -213,6 +215,17 @@ class Client final : public ring::Stream {
     std::string before = {};        // messages the client gets before the error
   };
   [[nodiscard]] Verdict refuse(Refusal refusal);
+
+  // client_begin.cc
+  // A transaction that the client has begun and no server connection knows of yet.
+  enum class Begun : std::uint8_t {
+    no,
+    yes,
+    failed,  // it was cancelled while it waited
+  };
+  [[nodiscard]] bool answer_begin(std::span<const std::byte> body);
+  void send_begin();
+  [[nodiscard]] char idle_status() const;
 
   // client_query.cc
   [[nodiscard]] Verdict begin_query(const wire::Framer::Part& part,
@@ -260,6 +273,7 @@ class Client final : public ring::Stream {
   bool gathered_ = false;      // the first held message is complete
   bool forwarding_ = false;    // the message under way goes to the server (else it is dropped)
   bool usable_ = false;        // linked and not waiting for an answer to something of ours
+  Begun begun_ = Begun::no;
   bool close_when_idle_ = false;
   bool waiting_noticed_ = false;
   bool counted_ = false;  // in the process-wide number of clients

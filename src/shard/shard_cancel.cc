@@ -70,6 +70,7 @@ void Shard::cancel(std::uint32_t pid, std::string_view secret, CancelOrigin orig
   if (server->own() == Server::Own::replay) return server->cancel_when_usable(origin);
   // Its query is answered; PostgreSQL is asked what that has left.
   if (server->own() != Server::Own::none) return cancel_forwarded(origin);
+  if (server->prepares_for_client()) return server->cancel_when_usable(origin);
   start_cancel(*server, origin);
 }
 
