@@ -23,6 +23,7 @@
 #include "src/budget/desk.h"
 #include "src/config/config.h"
 #include "src/pool/placement.h"
+#include "src/server/login_exchange.h"
 #include "src/server/server.h"
 #include "src/session/client.h"
 #include "wire/scram.h"
@@ -130,8 +131,8 @@ class Pool {
   void stop();                        // all of them, at once
   [[nodiscard]] bool drained() const { return all_.empty(); }
 
-  // What this pool's role logs in with; nothing stored: null.
-  [[nodiscard]] const StoredSecret* login_secret() const;
+  // What this pool's role logs in with.
+  [[nodiscard]] LoginSecrets login_secrets() const;
 
   // What is known of the server's parameters, by any part.
   [[nodiscard]] PoolParameters& parameters() { return home_.parameters; }
@@ -211,8 +212,7 @@ class Pool {
   ring::Instant closed_at_{};
   std::string_view closed_why_;
 
-  mutable std::unique_ptr<StoredSecret> database_secret_;  // the database's own, classified once
-  std::optional<wire::ParsedError> last_failure_;          // of the latest attempt to open
+  std::optional<wire::ParsedError> last_failure_;  // of the latest attempt to open
   PoolStats stats_;
   PoolStats period_start_;  // the totals when the present period began
   ring::Instant period_began_{};
