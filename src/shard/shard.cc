@@ -6,6 +6,7 @@
 #include "src/console/session.h"
 #include "src/log/log.h"
 #include "src/server/server.h"
+#include "src/server/walsender.h"
 #include "src/shard/roles.h"
 #include "wire/limits.h"
 #include "wire/message_builder.h"
@@ -69,35 +70,6 @@ void Shard::turn() {
   if (life_ != Life::serving) maintain_life();
 }
 
-bool Shard::finished() const {
-  return life_ != Life::serving && clients_.empty() && !has_work() &&
-         shared_.working_shards.load() == 0;
-}
-
-bool Shard::only_consoles() const {
-  for (const Client* client = clients_.front(); client != nullptr;
-       client = ClientList::next(*client)) {
-    if (client->phase() != Client::Phase::console) return false;
-  }
-  return true;
-}
-
-void Shard::close_consoles() {
-  for (Client* client = clients_.front(); client != nullptr;) {
-    Client* const next = ClientList::next(*client);
-    client->fatal(wire::sqlstate::admin_shutdown, "pgring is shutting down");
-    client = next;
-  }
-}
-
-bool Shard::has_work() const {
-  const bool listening =
-      std::ranges::any_of(listeners_, [](const auto& listener) { return listener->running(); });
-  const bool open =
-      std::ranges::any_of(pools_, [](const auto& entry) { return !entry.second->drained(); });
-  return listening || open || !cancels_.empty() || !only_consoles();
-}
-
 // The loop's events.
 
 void Shard::on_accepted(ring::Listener&, int socket) {
@@ -126,6 +98,8 @@ void Shard::on_refused(ring::Listener&, int socket) {
 
 void Shard::on_connected(ring::Stream& stream, int error) {
   if (stream.role() == stream_role::server) return static_cast<Server&>(stream).connected(error);
+  if (stream.role() == stream_role::walsender)
+    return static_cast<Walsender&>(stream).connected(error);
   static_cast<CancelConnection&>(stream).connected(error);
 }
 
@@ -134,23 +108,28 @@ void Shard::on_received(ring::Stream& stream, ring::Slice slice) {
     return static_cast<Client&>(stream).received(std::move(slice));
   if (stream.role() == stream_role::server)
     return static_cast<Server&>(stream).received(std::move(slice));
+  if (stream.role() == stream_role::walsender)
+    return static_cast<Walsender&>(stream).received(std::move(slice));
 }
 
 void Shard::on_end(ring::Stream& stream, int error) {
   if (stream.role() == stream_role::client) return static_cast<Client&>(stream).ended(error);
   if (stream.role() == stream_role::server) return static_cast<Server&>(stream).ended(error);
+  if (stream.role() == stream_role::walsender) return static_cast<Walsender&>(stream).ended(error);
   static_cast<CancelConnection&>(stream).ended();
 }
 
 void Shard::on_send_failed(ring::Stream& stream, int error) {
   if (stream.role() == stream_role::client) return static_cast<Client&>(stream).send_failed(error);
   if (stream.role() == stream_role::server) return static_cast<Server&>(stream).send_failed(error);
+  if (stream.role() == stream_role::walsender) return static_cast<Walsender&>(stream).send_failed();
   static_cast<CancelConnection&>(stream).ended();
 }
 
 void Shard::on_sent(ring::Stream& stream) {
   if (stream.role() == stream_role::client) return static_cast<Client&>(stream).sent();
   if (stream.role() == stream_role::server) return static_cast<Server&>(stream).sent();
+  if (stream.role() == stream_role::walsender) return static_cast<Walsender&>(stream).sent();
 }
 
 void Shard::on_quiet(ring::Stream& stream) {
@@ -166,6 +145,8 @@ void Shard::on_closed(ring::Stream& stream) {
   } else if (stream.role() == stream_role::server) {
     auto& server = static_cast<Server&>(stream);
     server.pool().server_closed(server);
+  } else if (stream.role() == stream_role::walsender) {
+    walsenders_.erase(&static_cast<Walsender&>(stream));
   } else {
     auto& cancel = static_cast<CancelConnection&>(stream);
     cancel.closed();
@@ -179,6 +160,8 @@ void Shard::on_timer(ring::Timer& timer) {
       return static_cast<Client*>(timer.owner)->timer_due();
     case timer_kind::server:
       return static_cast<Server*>(timer.owner)->timer_due();
+    case timer_kind::walsender:
+      return static_cast<Walsender*>(timer.owner)->timer_due();
     case timer_kind::cancel:
       return static_cast<CancelConnection*>(timer.owner)->timer_due();
     case timer_kind::pool_waiters:
@@ -266,6 +249,8 @@ void Shard::cancel(std::uint32_t pid, std::uint32_t secret, CancelOrigin origin)
   Client* const client = find_client(pid, secret);
   Server* const server = client == nullptr ? nullptr : client->server();
   if (client != nullptr && client->phase() == Client::Phase::console) client->console()->cancel();
+  if (client != nullptr && client->walsender() != nullptr)
+    return start_cancel(*client->walsender(), origin);
   // Nobody, or nothing of this client's runs: the request has nothing to do, and looks the same from outside.
   // A group that is not ended by Sync yet runs too.
   if (server == nullptr || (server->queue().empty() && client->between_messages()))
@@ -276,13 +261,19 @@ void Shard::cancel(std::uint32_t pid, std::uint32_t secret, CancelOrigin origin)
 }
 
 void Shard::start_cancel(Server& server, std::optional<CancelOrigin> origin) {
+  start_cancel({server.pool().settings().server, server.backend_pid(), server.cancel_secret()},
+               &server, origin);
+}
+
+void Shard::start_cancel(const CancelTarget& target, Server* server,
+                         std::optional<CancelOrigin> origin) {
   const auto& addresses = runtime_->addresses;
-  const auto found = addresses.find(server.pool().settings().server);
-  if (server.cancel_secret().empty() || found == addresses.end() || found->second.empty()) {
+  const auto found = addresses.find(target.server);
+  if (target.secret.empty() || found == addresses.end() || found->second.empty()) {
     if (origin) cancel_forwarded(*origin);
     return;
   }
-  auto owned = std::make_unique<CancelConnection>(*this, server, origin);
+  auto owned = std::make_unique<CancelConnection>(*this, target, server, origin);
   CancelConnection& cancel = *owned;
   if (!cancel.start(found->second.front(), config().timeouts.cancel_wait)) {
     log::warning("cancel request could not be sent: no socket", {{"shard", index_}});
@@ -393,57 +384,14 @@ void Shard::apply_pause() {
     if (paused == pool->paused()) continue;
     paused ? pool->pause() : pool->resume();
   }
-}
-
-void Shard::stop_listening() {
-  for (const auto& listener : listeners_) listener->stop();
-}
-
-void Shard::apply_life() {
-  life_ = shared_.life.load(std::memory_order_relaxed);
-  if (life_ == Life::serving) return;
-  stop_listening();
-  for (Client* client = clients_.front(); client != nullptr;) {
-    Client* const next = ClientList::next(*client);
-    if (life_ == Life::stopping) {
-      client->fatal(wire::sqlstate::admin_shutdown,
-                    "terminating connection due to administrator command");
-    } else if (life_ == Life::finishing) {
-      client->close_when_idle();
-    }
-    client = next;
-  }
-}
-
-void Shard::maintain_life() {
-  const bool pools_are_idle = only_consoles();
-  for (const auto& [key, pool] : pools_) {
-    if (life_ == Life::stopping) {
-      pool->stop();
-    } else if (pools_are_idle || life_ == Life::finishing) {
-      pool->end("pgring is shutting down");
-    }
-  }
-  count_work();
-}
-
-void Shard::count_work() {
-  if (has_work() == works_) return;
-  works_ = !works_;
-  if (works_) {
-    shared_.working_shards.fetch_add(1);
-  } else if (shared_.working_shards.fetch_sub(1) == 1) {
-    for (const auto& shard : shared_.shards) {
-      Shard* const target = shard.get();
-      target->post([target] { target->close_consoles(); });
-    }
-  }
+  resume_replication();
 }
 
 void Shard::reload(std::shared_ptr<const Runtime> runtime) {
   runtime_ = std::move(runtime);
   scram_secrets_.clear();
   for (const auto& [key, pool] : pools_) pool->reload(runtime_->config);
+  check_replication();
   open_forced_pools();
 }
 
