@@ -71,8 +71,6 @@ struct PoolHome {
   PoolParameters parameters;
   PoolKeys keys;
   StatementTable statements;
-  // The server refuses other versions instead of negotiating. Until the next reload.
-  std::atomic<bool> only_protocol_3_0{false};
   std::unique_ptr<std::atomic<std::uint32_t>[]> clients;  // by part
 
   [[nodiscard]] std::uint32_t parts() const { return static_cast<std::uint32_t>(shards.size()); }
