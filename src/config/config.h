@@ -69,6 +69,7 @@ struct ServerConfig {
   std::uint32_t port = 5432;
   std::optional<std::uint32_t> max_connections;  // of pgring's own; nullopt: "auto", as learned
   std::uint32_t keep_free = 3;                   // ordinary slots left to others
+  std::uint32_t max_replication = 10;  // walsenders, which are not among the others; 0: none
 };
 
 struct DatabaseConfig {

@@ -92,7 +92,7 @@ constexpr std::array<Key<RingConfig>, 3> ring_keys{{
      "`pkt_buf` (4096); here larger, because results are larger than queries"},
 }};
 
-constexpr std::array<Key<ServerConfig>, 4> server_keys{{
+constexpr std::array<Key<ServerConfig>, 5> server_keys{{
     {"host",
      &ServerConfig::host,
      Reload::yes,
@@ -115,6 +115,13 @@ constexpr std::array<Key<ServerConfig>, 4> server_keys{{
      {0, backends_max},
      "integer",
      "Ordinary connection slots of PostgreSQL that are left to others.",
+     ""},
+    {"max_replication",
+     &ServerConfig::max_replication,
+     Reload::yes,
+     {0, backends_max},
+     "integer",
+     "Most replication connections at a time, apart from the budget; 0 refuses them.",
      ""},
 }};
 

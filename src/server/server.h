@@ -28,18 +28,17 @@
 #include "src/session/cancel.h"
 #include "src/session/parameters.h"
 #include "src/statement/server_statements.h"
-#include "wire/authentication.h"
 #include "wire/error_response.h"
 #include "wire/framer.h"
 
 namespace pgring {
 
 class Client;
+class LoginExchange;
 class Pool;
 class Shard;
 struct Audit;
 struct FactsAsked;
-struct ServerLogin;
 
 class Server final : public ring::Stream {
  public:
@@ -184,14 +183,6 @@ class Server final : public ring::Stream {
  private:
   // server_login.cc
   void login_received(const ring::Slice& slice);
-  [[nodiscard]] bool login_message(char type, std::span<const std::byte> body);
-  [[nodiscard]] bool negotiated(std::span<const std::byte> body);
-  void refused(std::optional<wire::ParsedError> error);
-  [[nodiscard]] bool authenticate(std::span<const std::byte> body);
-  // No salt: in clear text.
-  [[nodiscard]] bool answer_password(std::optional<std::span<const std::byte, 4>> salt);
-  [[nodiscard]] bool answer_sasl(const wire::Authentication& request);
-  [[nodiscard]] bool no_password(std::string_view method);
   void serve_from_now();
   void login_finished();
   void login_failed(wire::ParsedError error);
@@ -296,7 +287,7 @@ class Server final : public ring::Stream {
   std::unique_ptr<Audit> audit_;  // while own_ is audit
   std::string pins_;
   ring::Instant pinned_at_{};
-  std::unique_ptr<ServerLogin> login_;
+  std::unique_ptr<LoginExchange> login_;
   std::unique_ptr<FactsAsked> facts_;  // while own_ is facts
   OurConnection counted_;              // among those the instance has of ours
   wire::ParsedError own_error_;
