@@ -188,6 +188,7 @@ void Server::own_finished() {
       // What it has set is where settings go back to.
       if (pool_.settings().mode != PoolMode::session) {
         base_due_ = true;
+        settings_named(pool_.settings().connect_query);
         begin_audit();
         return;
       }
@@ -195,6 +196,7 @@ void Server::own_finished() {
       return;
     case Own::reset:
       if (own_failed_ || status_ != 'I') return discard("reset query failed");
+      defaults_ = pool_.parameters().intern(*defaults_);
       overrides_ = {};
       pins_.clear();
       touched_ = 0;

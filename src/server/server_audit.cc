@@ -2,6 +2,7 @@
 // left some, after the transaction and before anybody else gets the connection. It decides; texts only suggest.
 #include "src/server/server_audit.h"
 
+#include <algorithm>
 #include <array>
 #include <memory>
 #include <string>
@@ -49,6 +50,9 @@ constexpr std::string_view audit_sql =
     " WHERE EXISTS (SELECT FROM pg_catalog.pg_replication_slots"
     " WHERE temporary AND active_pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid())";
 
+// Stands for a setting of connect_query's that went back to PostgreSQL's default.
+constexpr std::string_view was_reset = "\x01(reset)";
+
 }  // namespace
 
 void Audit::row(std::span<const std::byte> body) {
@@ -86,9 +90,13 @@ void Server::begin_audit() {
   ++pool_.stats().audits;
   if (client_ != nullptr) client_->hold_messages();
   std::string sql{audit_sql};
-  for (const Parameter& one : overrides_.list()) {
-    if (one.name.find('.') != std::string::npos) named_settings_.push_back(one.name);
-  }
+  const auto ask_for = [this](std::string_view name) {
+    if (name.find('.') == std::string_view::npos) return;
+    const auto known = [name](const std::string& one) { return same_parameter_name(one, name); };
+    if (std::ranges::none_of(named_settings_, known)) named_settings_.emplace_back(name);
+  };
+  for (const Parameter& one : overrides_.list()) ask_for(one.name);
+  for (const Parameter& one : base_) ask_for(one.name);
   for (const std::string& name : std::exchange(named_settings_, {})) {
     sql += " UNION ALL SELECT 's', ";
     wire::append_escape_string(sql, name);
@@ -161,19 +169,29 @@ void Server::pin_forever() {
 
 // What PostgreSQL says the session has set is the client's, and this connection's.
 void Server::settings_found(ParameterList settings) {
+  ParameterList reset;  // of what connect_query has set
   for (const Parameter& base : base_) {
     const Parameter* const now = find_parameter(settings, base.name);
-    if (now != nullptr && now->value == base.value) erase_parameter(settings, base.name);
+    if (now == nullptr || now->value.empty()) {
+      erase_parameter(settings, base.name);
+      put_parameter(reset, base.name, was_reset);
+    } else if (now->value == base.value) {
+      erase_parameter(settings, base.name);
+    }
   }
   // Reported changes that no text explained: a function's, or the server's own default's.
   for (const auto& [name, before] : std::exchange(unexplained_, {})) {
     if (find_parameter(settings, name) == nullptr) continue;
     auto defaults = *defaults_;
     put_parameter(defaults, name, before);
-    defaults_ = pool_.parameters().intern(std::move(defaults));
+    defaults_ = std::make_shared<const ParameterList>(std::move(defaults));
   }
+  if (defaults_ != nullptr) defaults_ = pool_.parameters().intern(*defaults_);
+  if (client_ != nullptr)
+    client_->settings_are(defaults_, shard_.parameters().intern(settings));
+  // No client wants this value, so that the next replay sets what connect_query did.
+  for (const Parameter& one : reset) put_parameter(settings, one.name, one.value);
   overrides_ = shard_.parameters().intern(std::move(settings));
-  if (client_ != nullptr) client_->settings_are(defaults_, overrides_);
 }
 
 }  // namespace pgring

@@ -315,11 +315,10 @@ bool Server::ready_for_query(std::span<const std::byte> body) {
   if (!over || pool_.settings().mode == PoolMode::session) return true;
   if (audit_due()) {
     begin_audit();
-  } else if ((touched_ & touches_forever) != 0 && !pinned_forever_) {
-    pin_forever();
-  } else if (pins_.empty()) {
-    release_due_ = true;
+    return true;
   }
+  if ((touched_ & touches_forever) != 0 && !pinned_forever_) pin_forever();
+  release_due_ = pins_.empty();
   return true;
 }
 
@@ -344,7 +343,10 @@ void Server::parameter_status(std::span<const std::byte> body) {
     }
     auto changed = defaults_ == nullptr ? ParameterList{} : *defaults_;
     put_parameter(changed, parameter->name, parameter->value);
-    defaults_ = pool_.parameters().intern(std::move(changed));
+    // Others learn of it when it is known to be the server's own.
+    const bool certain = client_ == nullptr || own_ != Own::none;
+    defaults_ = certain ? pool_.parameters().intern(std::move(changed))
+                        : std::make_shared<const ParameterList>(std::move(changed));
   } else if (own_ == Own::replay) {
     // Not among the client's: it goes back to its default.
     if (find_parameter(replayed_.list(), parameter->name) != nullptr) {

@@ -36,7 +36,7 @@ inline constexpr std::uint32_t touches_state =
     static_cast<std::uint32_t>(wire::SqlTrait::settings) | unseen_text | touches_pins;
 
 // Of a client that is pinned: the reason may be gone.
-inline constexpr std::uint32_t may_unpin = wire::SqlTrait::advisory_unlock | wire::SqlTrait::unlisten |
+inline constexpr std::uint32_t may_unpin = wire::SqlTrait::settings | wire::SqlTrait::advisory_unlock | wire::SqlTrait::unlisten |
                                            wire::SqlTrait::close | wire::SqlTrait::drop |
                                            wire::SqlTrait::deallocate |
                                            wire::SqlTrait::discard_all | unseen_text;

@@ -217,6 +217,9 @@ Client::Verdict Client::begin_describe(std::span<const std::byte> body) {
 
 Client::Verdict Client::begin_close(std::span<const std::byte> body) {
   const auto target = wire::read_target(body);
+  // A cursor's, perhaps.
+  if (target && target->kind == 'P' && !server_->pins().empty())
+    server_->state_touched(static_cast<std::uint32_t>(wire::SqlTrait::close));
   if (!target || target->kind != 'S') return pass_on(Request::close);
   Prepared* const prepared = statements_ == nullptr ? nullptr : statements_->find(target->name);
   if (target->name.empty()) {
@@ -293,8 +296,11 @@ Client::Resolved Client::make_ready(const StatementRef& statement, Version& vers
   const bool again = std::exchange(prepared_again_, 0) == statement->id();
   if (const auto* const copy = server_->statements().use(*statement)) {
     if (version == nullptr && copy->version != nullptr) version = copy->version;
-    if (!statement->has_fixed_rows() || version == copy->version ||
-        (version != nullptr && copy->version != nullptr && version->same_rows(*copy->version))) {
+    const bool same = version == copy->version ||
+                      (version != nullptr && copy->version != nullptr &&
+                       version->types == copy->version->types &&
+                       (!statement->has_fixed_rows() || version->same_rows(*copy->version)));
+    if (same) {
       touch(*statement);
       return {.statement = statement.get(), .verdict = Verdict::forward};
     }

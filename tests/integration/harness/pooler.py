@@ -86,7 +86,7 @@ class Pgring:
     def write_config(self, changes=None):
         if changes:
             self.config = toml.merge(self.config, changes)
-        databases = {name: {"lazy_begin": self._lazy_begin, **entry}
+        databases = {name: entry and {"lazy_begin": self._lazy_begin, **entry}
                      for name, entry in self.config.get("database", {}).items()}
         with open(self.config_path, "w") as file:
             file.write(toml.dump({**self.config, "database": databases}))

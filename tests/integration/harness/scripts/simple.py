@@ -76,7 +76,7 @@ SCRIPTS = [
         "commit", "commit and chain", "set local work_mem = '1MB'", "savepoint a",
         "release savepoint a", "rollback to a", "begin", "begin; begin; commit; commit", "rollback")),
     Script("savepoints", each(
-        "begin", "savepoint a", "insert into diff_work values (3, 'three', 3)", "savepoint b",
+        "select 0", "select 0", "begin", "savepoint a", "insert into diff_work values (3, 'three', 3)", "savepoint b",
         "select 1/0", "select 1", "rollback to b", "select count(*) from diff_work", "rollback to a",
         "select count(*) from diff_work", "release a", "release a", "rollback to savepoint nowhere",
         "rollback", "begin", "savepoint \"Odd name\"", "rollback to \"Odd name\"", "commit"),
@@ -93,6 +93,7 @@ SCRIPTS = [
         simple(*[f"select {number}, 'row {number}'" for number in range(200)]),
         simple("select 1", "selec", "", "select 2", "select 1/0", "select 3")]),
     Script("status bytes", [
+        simple("select 0"), simple("select 0"),
         pipeline(sync(), query("begin"), sync(), query("select 1/0"), sync(), query("commit"), sync(),
                  ready=7),
         simple("begin"), Step(sync()), simple("rollback"), Step(sync())]),
