@@ -103,6 +103,7 @@ class Server final : public ring::Stream {
   void prepare_nothing(std::string_view name);  // an empty statement, to be deallocated
   void close_unnamed();
   [[nodiscard]] ServerStatements& statements() { return statements_; }
+  [[nodiscard]] const ServerStatements& statements() const { return statements_; }
   // Whose unnamed statement is there, by its Parse's token; 0: nobody's.
   [[nodiscard]] std::uint64_t unnamed() const { return unnamed_; }
   void unnamed_is(std::uint64_t token) { unnamed_ = token; }
