@@ -42,4 +42,13 @@ std::string readable_utf8(std::string_view text) {
   return result;
 }
 
+std::string_view utf8_prefix(std::string_view text, std::size_t size_max) {
+  if (text.size() <= size_max) return text;
+  // The character that the cut may go through begins at most three bytes before it.
+  for (std::size_t back = 1; back <= 3 && back <= size_max; ++back) {
+    if (utf8_length(text.substr(size_max - back)) > back) return text.substr(0, size_max - back);
+  }
+  return text.substr(0, size_max);
+}
+
 }  // namespace pgring

@@ -17,4 +17,7 @@ namespace pgring {
 // `text` with a '?' for each byte that begins no valid character: what a client sent and is told again.
 [[nodiscard]] std::string readable_utf8(std::string_view text);
 
+// The beginning of `text`, at most `size_max` bytes of it, without the front half of a character.
+[[nodiscard]] std::string_view utf8_prefix(std::string_view text, std::size_t size_max);
+
 }  // namespace pgring

@@ -188,6 +188,34 @@ constexpr Column wait_columns[] = {
     {"detail"},
 };
 
+constexpr Column pin_columns[] = {
+    {"database"},
+    {"user"},
+    {"id", ColumnType::int8},
+    {"shard", ColumnType::int4},
+    {"remote_pid", ColumnType::int4},
+    {"since"},
+    {"seconds", ColumnType::int4},
+    {"reasons"},
+    {"addr"},
+    {"port", ColumnType::int4},
+    {"application_name"},
+};
+
+constexpr Column pin_totals_columns[] = {
+    {"database"}, {"user"}, {"reason"}, {"current", ColumnType::int4}, {"total", ColumnType::int8},
+};
+
+constexpr Column statement_columns[] = {
+    {"database"},
+    {"user"},
+    {"name"},
+    {"users", ColumnType::int8},
+    {"servers", ColumnType::int4},
+    {"size", ColumnType::int8},
+    {"query"},
+};
+
 constexpr Column config_columns[] = {
     {"key"},
     {"value"},
@@ -258,6 +286,12 @@ Columns columns_of(const Command& command) {
       return budget_columns;
     case Topic::waits:
       return wait_columns;
+    case Topic::pins:
+      return pin_columns;
+    case Topic::pins_totals:
+      return pin_totals_columns;
+    case Topic::statements:
+      return statement_columns;
     case Topic::state:
       return state_columns;
     case Topic::parameter:

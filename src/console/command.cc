@@ -14,7 +14,7 @@ namespace {
 using Tokens = std::span<const Token>;
 using ReadCommand = Result<Command, CommandError>;
 
-constexpr std::array<std::pair<std::string_view, Topic>, 16> topics{{
+constexpr std::array<std::pair<std::string_view, Topic>, 19> topics{{
     {"VERSION", Topic::version},
     {"POOLS", Topic::pools},
     {"CLIENTS", Topic::clients},
@@ -29,6 +29,9 @@ constexpr std::array<std::pair<std::string_view, Topic>, 16> topics{{
     {"SHARDS", Topic::shards},
     {"BUDGET", Topic::budget},
     {"WAITS", Topic::waits},
+    {"PINS", Topic::pins},
+    {"PINS_TOTALS", Topic::pins_totals},
+    {"STATEMENTS", Topic::statements},
     {"STATE", Topic::state},
     {"HELP", Topic::help},
 }};
@@ -51,6 +54,7 @@ constexpr std::array<ConsoleParameter, 11> parameters{{
 constexpr std::string_view help =
     "\n\tSHOW HELP|VERSION|CONFIG|DATABASES|POOLS|CLIENTS|SERVERS|SHARDS|LISTS|STATE"
     "\n\tSHOW BUDGET|WAITS"
+    "\n\tSHOW PINS|PINS_TOTALS|STATEMENTS"
     "\n\tSHOW STATS|STATS_TOTALS|STATS_AVERAGES|TOTALS"
     "\n\tRELOAD"
     "\n\tPAUSE [<database>]"

@@ -51,6 +51,9 @@ enum class Topic : std::uint8_t {
   shards,
   budget,
   waits,
+  pins,
+  pins_totals,
+  statements,
   state,
   help,
   parameter,  // one of those drivers look at: the argument

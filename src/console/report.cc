@@ -27,8 +27,16 @@ class WallClock {
   WallTime wall_;
 };
 
+bool pins_its_client(const Server& server) {
+  return server.client() != nullptr && !server.pins().empty();
+}
+
 void count_server(PoolReport& report, const Server& server) {
   ++report.connections;
+  if (pins_its_client(server)) {
+    ++report.pinned.pins;
+    report.pinned.add(server.pins());
+  }
   report.cancels_sent += server.cancels();
   if (server.cancel_waits()) ++report.cancels_waiting;
   switch (server.phase()) {
@@ -65,6 +73,7 @@ PoolReport report_pool(Pool& pool, ring::Instant now) {
   report.stats = pool.stats();
   report.period = pool.last_period().added;
   report.period_us = microseconds(pool.last_period().length);
+  report.pins = pool.pin_counts();
   return report;
 }
 
@@ -89,6 +98,22 @@ void report_waits(ShardReport& report, const Pool& pool, ring::Instant now,
                             .coming = coming_for(place++, pool),
                             .paused = pool.paused()});
   }
+}
+
+PinReport report_pin(const Server& server, ring::Instant now, const WallClock& clock) {
+  const Client& client = *server.client();
+  return {
+      .user = client.user(),
+      .database = std::string{client.database()},
+      .application_name = std::string{client.application_name()},
+      .peer = client.peer(),
+      .port = client.peer().is_unix() ? client.shard().config().listen.port : client.peer().port(),
+      .id = client.id(),
+      .remote_pid = server.backend_pid(),
+      .at = server.pinned_at(),
+      .since = clock.at(server.pinned_at()),
+      .lasts_us = microseconds(now - server.pinned_at()),
+      .reasons = server.pins()};
 }
 
 std::uint64_t process_of_unix_peer(int socket) {
@@ -116,6 +141,7 @@ ConnectionReport report_client(const Client& client, ring::Instant now, const Wa
   if (client.server() != nullptr) report.link = client.server()->id();
   if (client.walsender() != nullptr) report.link = client.walsender()->id();
   if (client.peer().is_unix()) report.remote_pid = process_of_unix_peer(client.socket());
+  if (const auto* const names = client.known_statements()) report.statements = names->names.size();
   return report;
 }
 
@@ -136,6 +162,7 @@ ConnectionReport report_server(const Server& server, const WallClock& clock) {
   report.id = server.id();
   if (server.client() != nullptr) report.link = server.client()->id();
   report.remote_pid = server.backend_pid();
+  report.statements = server.statements().size();
   report.close_needed = server.is_to_close();
   return report;
 }
@@ -156,6 +183,16 @@ ConnectionReport report_walsender(const Walsender& walsender, const WallClock& c
   if (client != nullptr) report.link = client->id();
   report.remote_pid = walsender.backend_pid();
   return report;
+}
+
+// What of a server connection is asked for.
+void report_detail(ShardReport& report, const Server& server, Detail detail, ring::Instant now,
+                   const WallClock& clock) {
+  if (detail == Detail::servers) report.connections.push_back(report_server(server, clock));
+  if (detail == Detail::pins && pins_its_client(server))
+    report.pins.push_back(report_pin(server, now, clock));
+  if (detail != Detail::statements) return;
+  for (const auto& copy : server.statements().copies()) ++report.copies[copy.statement->id()];
 }
 
 bool in_login(Client::Phase phase) {
@@ -189,10 +226,9 @@ ShardReport report_of(Shard& shard, Detail detail) {
   for (const auto& [key, pool] : shard.pools()) {
     report.pools.push_back(report_pool(*pool, now));
     if (detail == Detail::waits) report_waits(report, *pool, now, clock);
-    if (detail != Detail::servers) continue;
     for (const Server* server = pool->servers().front(); server != nullptr;
          server = Pool::ServerList::next(*server)) {
-      report.connections.push_back(report_server(*server, clock));
+      report_detail(report, *server, detail, now, clock);
     }
   }
   if (detail == Detail::servers) {

@@ -3,12 +3,13 @@
 // What:   plain values copied out on the shard's thread, so that the console's shard reads nothing
 //         that another thread writes.
 // Cost:   pools and counters by number of pools and server connections; clients only where they are
-//         asked for, waiters likewise.
+//         asked for, waiters and the copies of statements likewise.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "src/pool/pool.h"
@@ -34,6 +35,8 @@ struct PoolReport {
   PoolStats stats;
   PoolStats period;             // what the last completed period added
   std::uint64_t period_us = 0;  // its length; 0: none yet
+  PinCounts pinned;             // now
+  PinCounts pins;               // since start
 };
 
 // One row of SHOW CLIENTS or SHOW SERVERS.
@@ -47,6 +50,7 @@ struct ConnectionReport {
   std::uint64_t wait_us = 0;
   std::uint64_t id = 0, link = 0;  // 0: none
   std::uint64_t remote_pid = 0;
+  std::uint64_t statements = 0;  // prepared by name
   bool close_needed = false;
 };
 
@@ -62,10 +66,28 @@ struct WaitReport {
   bool paused = false;
 };
 
+// One row of SHOW PINS.
+struct PinReport {
+  std::string user, database, application_name;
+  PeerAddress peer;
+  std::uint32_t port = 0;
+  std::uint64_t id = 0;
+  std::uint64_t remote_pid = 0;
+  ring::Instant at{};  // the clock of all shards, so that pins can be put in order
+  WallTime since{};    // the same on the wall
+  std::uint64_t lasts_us = 0;
+  PinReasons reasons;
+};
+
+// On how many server connections a statement is, by its id.
+using StatementCopies = std::unordered_map<std::uint64_t, std::uint64_t>;
+
 struct ShardReport {
   std::vector<PoolReport> pools;
   std::vector<ConnectionReport> connections;
   std::vector<WaitReport> waits;
+  std::vector<PinReport> pins;
+  StatementCopies copies;
   std::uint64_t clients = 0, clients_in_login = 0;
   std::uint64_t turns = 0, completions = 0, enters = 0, starved = 0, overflows = 0, sends = 0,
                 gathers = 0;
@@ -74,7 +96,7 @@ struct ShardReport {
   std::string capabilities;
 };
 
-enum class Detail : std::uint8_t { none, clients, servers, waits };
+enum class Detail : std::uint8_t { none, clients, servers, waits, pins, statements };
 
 // On the shard's thread.
 [[nodiscard]] ShardReport report_of(Shard& shard, Detail detail);

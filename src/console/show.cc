@@ -27,14 +27,21 @@ Rows show_gathered(const View& view, Topic topic) {
     case Topic::stats:
     case Topic::stats_totals:
     case Topic::stats_averages:
-    case Topic::totals:
       return show_stats(view, topic);
+    case Topic::totals:
+      return show_totals(view.reports);
     case Topic::lists:
       return show_lists(view);
     case Topic::shards:
       return show_shards(view);
     case Topic::waits:
       return show_waits(view);
+    case Topic::pins:
+      return show_pins(view.reports);
+    case Topic::pins_totals:
+      return show_pins_totals(view.reports);
+    case Topic::statements:
+      return show_statements(view);
     case Topic::version:
     case Topic::budget:
     case Topic::config:
@@ -49,6 +56,8 @@ Rows show_gathered(const View& view, Topic topic) {
 Detail detail_for(Topic topic) {
   if (topic == Topic::servers) return Detail::servers;
   if (topic == Topic::waits) return Detail::waits;
+  if (topic == Topic::pins) return Detail::pins;
+  if (topic == Topic::statements) return Detail::statements;
   return topic == Topic::clients || topic == Topic::lists ? Detail::clients : Detail::none;
 }
 
@@ -155,6 +164,9 @@ void show(const ConsoleRequest& request, const Command& command) {
     case Topic::lists:
     case Topic::shards:
     case Topic::waits:
+    case Topic::pins:
+    case Topic::pins_totals:
+    case Topic::statements:
       return gather_and_show(request, command.topic);
   }
   POOLER_UNREACHABLE();

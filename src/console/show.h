@@ -1,11 +1,12 @@
 // The answers to SHOW: one function a topic, in show_*.cc; their columns in columns.cc.
 //
-// Source: PgBouncer's console, whose columns, order and types these are (exporters depend on them). SHARDS, BUDGET
-//         and WAITS are ours.
+// Source: PgBouncer's console, whose columns, order and types these are (exporters depend on them). SHARDS, BUDGET,
+//         WAITS, PINS, PINS_TOTALS and STATEMENTS are ours.
 #pragma once
 
 #include <span>
 #include <string>
+#include <vector>
 
 #include "src/budget/report.h"
 #include "src/console/answer.h"
@@ -36,11 +37,22 @@ struct View {
 [[nodiscard]] Rows show_connections(const View& view, Topic topic);  // clients, servers
 [[nodiscard]] Rows show_databases(const View& view);
 [[nodiscard]] Rows show_stats(const View& view,
-                              Topic topic);  // stats, stats_totals, stats_averages, totals
+                              Topic topic);  // stats, stats_totals, stats_averages
+[[nodiscard]] Rows show_totals(std::span<const ShardReport> reports);
 [[nodiscard]] Rows show_lists(const View& view);
 [[nodiscard]] Rows show_shards(const View& view);
 [[nodiscard]] Rows show_budget(std::span<const BudgetLine> lines);
 [[nodiscard]] Rows show_waits(const View& view);
+[[nodiscard]] Rows show_pins(std::span<const ShardReport> reports);
+[[nodiscard]] Rows show_pins_totals(std::span<const ShardReport> reports);
+// What is known to a pool, all its parts.
+struct PoolStatements {
+  PoolKey pool;
+  std::vector<StatementTable::Row> rows;
+};
+[[nodiscard]] Rows show_statements(std::vector<PoolStatements> pools,
+                                   std::span<const ShardReport> reports);
+[[nodiscard]] Rows show_statements(const View& view);
 [[nodiscard]] Rows show_config(const Shard& shard);
 [[nodiscard]] Rows show_state(const Shard& shard);
 [[nodiscard]] Rows show_version();

@@ -41,7 +41,7 @@ void put_row(Rows& rows, const ConnectionReport& connection, std::string_view ty
   rows.number(connection.remote_pid);
   rows.text("");
   rows.text(connection.application_name);
-  rows.number(0);
+  rows.number(connection.statements);
   rows.number(connection.id);
 }
 

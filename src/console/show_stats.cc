@@ -32,14 +32,26 @@ constexpr std::array<Figure, 12> figures{{
 
 using Figures = std::array<std::uint64_t, figures.size()>;
 
+// What PgBouncer does not count: only in SHOW TOTALS, behind the rest.
+struct OwnFigure {
+  std::string_view name;
+  std::uint64_t PoolStats::* value;
+};
+constexpr std::array<OwnFigure, 2> own_figures{{
+    {"total_audit_count", &PoolStats::audits},
+    {"total_isolation_fault_count", &PoolStats::isolation_faults},
+}};
+
 struct Sums {
   PoolStats total;
   PoolStats period;
+  PinCounts pins;
   Figures rates{};  // per second, added up part by part: their periods differ a little
 
   void add(const PoolReport& part) {
     total += part.stats;
     period += part.period;
+    pins += part.pins;
     if (part.period_us == 0) return;
     for (std::size_t i = 0; i < figures.size(); ++i)
       rates[i] += part.period.*figures[i].value * us_per_s / part.period_us;
@@ -64,9 +76,11 @@ void put(Rows& rows, const Figures& values) {
   for (const std::uint64_t value : values) rows.number(value);
 }
 
-Rows show_all(const View& view) {
+}  // namespace
+
+Rows show_totals(std::span<const ShardReport> reports) {
   Sums all;
-  for (const auto& report : view.reports) {
+  for (const auto& report : reports) {
     for (const auto& pool : report.pools) all.add(pool);
   }
   Rows rows{columns_of({.verb = Verb::show, .topic = Topic::totals})};
@@ -78,13 +92,16 @@ Rows show_all(const View& view) {
   };
   put_named("total_", all.totals());
   put_named("avg_", all.averages());
+  rows.text("total_pin_count");
+  rows.number(all.pins.pins);
+  for (const auto& [name, value] : own_figures) {
+    rows.text(name);
+    rows.number(all.total.*value);
+  }
   return rows;
 }
 
-}  // namespace
-
 Rows show_stats(const View& view, Topic topic) {
-  if (topic == Topic::totals) return show_all(view);
   std::map<std::string, Sums, std::less<>> databases;
   for (const auto& report : view.reports) {
     for (const auto& pool : report.pools) databases[pool.key.database].add(pool);

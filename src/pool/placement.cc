@@ -52,6 +52,14 @@ PoolHome& Placement::home(PoolId id) {
   return *by_id_[id];
 }
 
+std::vector<PoolHome*> Placement::homes() {
+  const std::scoped_lock lock{mutex_};
+  std::vector<PoolHome*> all;
+  all.reserve(homes_.size());
+  for (const auto& [key, home] : homes_) all.push_back(home.get());
+  return all;
+}
+
 void Placement::configure(const Config& config, ring::Instant now) {
   for (const auto& [name, server] : config.servers)
     budget_.set_server(

@@ -88,6 +88,8 @@ class Placement {
   // change its parts. REQUIRES: the configuration has the database.
   [[nodiscard]] PoolHome& home(const PoolKey& key, const Config& config);
   [[nodiscard]] PoolHome& home(PoolId id);
+  // All of them, by key.
+  [[nodiscard]] std::vector<PoolHome*> homes();
   // A reload: tells the budget what the configuration says now.
   void configure(const Config& config, ring::Instant now);
   // The part of `home` a new client should go to.

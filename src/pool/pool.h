@@ -156,6 +156,8 @@ class Pool {
   [[nodiscard]] const PoolKey& key() const { return key_; }
   [[nodiscard]] const PoolSettings& settings() const { return settings_; }
   [[nodiscard]] PoolStats& stats() { return stats_; }
+  // Since start: a link that becomes pinned counts each of its reasons once.
+  [[nodiscard]] PinCounts& pin_counts() { return pin_counts_; }
   [[nodiscard]] const PoolPeriod& last_period() const { return last_period_; }
   [[nodiscard]] std::uint32_t clients() const { return clients_; }
   [[nodiscard]] bool paused() const { return paused_; }
@@ -227,6 +229,7 @@ class Pool {
 
   std::optional<wire::ParsedError> last_failure_;  // of the latest attempt to open
   PoolStats stats_;
+  PinCounts pin_counts_;
   PoolStats period_start_;  // the totals when the present period began
   ring::Instant period_began_{};
   PoolPeriod last_period_;

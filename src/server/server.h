@@ -23,6 +23,7 @@
 #include "src/base/intrusive_list.h"
 #include "src/budget/facts_desk.h"
 #include "src/budget/permit.h"
+#include "src/server/pin_reason.h"
 #include "src/server/request_queue.h"
 #include "src/server/server_state.h"
 #include "src/session/cancel.h"
@@ -102,6 +103,7 @@ class Server final : public ring::Stream {
   void prepare_nothing(std::string_view name);  // an empty statement, to be deallocated
   void close_unnamed();
   [[nodiscard]] ServerStatements& statements() { return statements_; }
+  [[nodiscard]] const ServerStatements& statements() const { return statements_; }
   // Whose unnamed statement is there, by its Parse's token; 0: nobody's.
   [[nodiscard]] std::uint64_t unnamed() const { return unnamed_; }
   void unnamed_is(std::uint64_t token) { unnamed_ = token; }
@@ -123,7 +125,7 @@ class Server final : public ring::Stream {
   // The client that had it before this one, by id.
   [[nodiscard]] std::uint64_t previous_client() const { return previous_client_; }
   // What ties its client to it beyond transactions; empty: nothing.
-  [[nodiscard]] const std::string& pins() const { return pins_; }
+  [[nodiscard]] PinReasons pins() const { return pins_; }
   [[nodiscard]] ring::Instant pinned_at() const { return pinned_at_; }
 
   // A Query of our own; its answer is swallowed. REQUIRES: nothing outstanding.
@@ -215,6 +217,7 @@ class Server final : public ring::Stream {
   void audit_finished();
   void settings_found(ParameterList settings);
   void pin_forever();
+  void pins_are(PinReasons pins);
   void forget_pin();
 
   // server_facts.cc
@@ -285,7 +288,8 @@ class Server final : public ring::Stream {
   std::vector<Parameter> unexplained_;
   std::vector<std::string> named_settings_;  // by texts of this link, see wire/sql_settings.h
   std::unique_ptr<Audit> audit_;  // while own_ is audit
-  std::string pins_;
+  PinReasons pins_;
+  PinReasons pins_counted_;  // since it was pinned
   ring::Instant pinned_at_{};
   std::unique_ptr<LoginExchange> login_;
   std::unique_ptr<FactsAsked> facts_;  // while own_ is facts

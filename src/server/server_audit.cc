@@ -23,32 +23,55 @@ namespace pgring {
 namespace {
 
 // Whatever search_path says: every name and operator is PostgreSQL's own. transaction_… change with each transaction.
-constexpr std::string_view audit_sql =
+constexpr std::string_view settings_sql =
     "SELECT 's', name, setting FROM pg_catalog.pg_settings"
     " WHERE source OPERATOR(pg_catalog.=) 'session'"
     " AND name OPERATOR(pg_catalog.!~~) 'transaction\\_%'"
     " UNION ALL SELECT 's', 'role', r FROM pg_catalog.current_setting('role') r"
     " WHERE r OPERATOR(pg_catalog.<>) 'none'"
-    " UNION ALL SELECT 'u', '', session_user"
-    " UNION ALL SELECT 'p', 'advisory lock', '' WHERE EXISTS (SELECT FROM pg_catalog.pg_locks"
-    " WHERE locktype OPERATOR(pg_catalog.=) 'advisory'"
-    " AND pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid())"
-    " UNION ALL SELECT 'p', 'temporary object', '' WHERE"
-    " EXISTS (SELECT FROM pg_catalog.pg_class"
-    " WHERE relnamespace OPERATOR(pg_catalog.=) pg_catalog.pg_my_temp_schema())"
-    " OR EXISTS (SELECT FROM pg_catalog.pg_type"
-    " WHERE typnamespace OPERATOR(pg_catalog.=) pg_catalog.pg_my_temp_schema())"
-    " OR EXISTS (SELECT FROM pg_catalog.pg_proc"
-    " WHERE pronamespace OPERATOR(pg_catalog.=) pg_catalog.pg_my_temp_schema())"
-    " UNION ALL SELECT 'p', 'cursor WITH HOLD', ''"
-    " WHERE EXISTS (SELECT FROM pg_catalog.pg_cursors WHERE is_holdable)"
-    " UNION ALL SELECT 'p', 'LISTEN', ''"
-    " WHERE EXISTS (SELECT FROM pg_catalog.pg_listening_channels())"
-    " UNION ALL SELECT 'p', 'PREPARE', ''"
-    " WHERE EXISTS (SELECT FROM pg_catalog.pg_prepared_statements WHERE from_sql)"
-    " UNION ALL SELECT 'p', 'temporary replication slot', ''"
-    " WHERE EXISTS (SELECT FROM pg_catalog.pg_replication_slots"
-    " WHERE temporary AND active_pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid())";
+    " UNION ALL SELECT 'u', '', session_user";
+
+// What pins, and how PostgreSQL tells that it is there.
+struct PinCheck {
+  PinReason reason;
+  std::string_view condition;
+};
+constexpr std::array<PinCheck, 6> pin_checks{{
+    {PinReason::advisory_lock,
+     "EXISTS (SELECT FROM pg_catalog.pg_locks"
+     " WHERE locktype OPERATOR(pg_catalog.=) 'advisory'"
+     " AND pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid())"},
+    {PinReason::temporary_object,
+     "EXISTS (SELECT FROM pg_catalog.pg_class"
+     " WHERE relnamespace OPERATOR(pg_catalog.=) pg_catalog.pg_my_temp_schema())"
+     " OR EXISTS (SELECT FROM pg_catalog.pg_type"
+     " WHERE typnamespace OPERATOR(pg_catalog.=) pg_catalog.pg_my_temp_schema())"
+     " OR EXISTS (SELECT FROM pg_catalog.pg_proc"
+     " WHERE pronamespace OPERATOR(pg_catalog.=) pg_catalog.pg_my_temp_schema())"},
+    {PinReason::held_cursor, "EXISTS (SELECT FROM pg_catalog.pg_cursors WHERE is_holdable)"},
+    {PinReason::listen, "EXISTS (SELECT FROM pg_catalog.pg_listening_channels())"},
+    {PinReason::sql_prepare,
+     "EXISTS (SELECT FROM pg_catalog.pg_prepared_statements WHERE from_sql)"},
+    {PinReason::replication_slot,
+     "EXISTS (SELECT FROM pg_catalog.pg_replication_slots"
+     " WHERE temporary AND active_pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid())"},
+}};
+
+std::string make_audit_sql() {
+  std::string sql{settings_sql};
+  for (const PinCheck& check : pin_checks) {
+    sql += " UNION ALL SELECT 'p', '";
+    sql += name_of(check.reason);
+    sql += "', '' WHERE ";
+    sql += check.condition;
+  }
+  return sql;
+}
+
+const std::string& audit_sql() {
+  static const std::string sql = make_audit_sql();
+  return sql;
+}
 
 // Stands for a setting of connect_query's that went back to PostgreSQL's default.
 constexpr std::string_view was_reset = "\x01(reset)";
@@ -75,10 +98,13 @@ void Audit::row(std::span<const std::byte> body) {
     case 'u':
       session_user = columns[2];
       return;
+    case 'p':
+      if (const auto reason = pin_reason(columns[1])) return pins.put(*reason);
+      break;
     default:
-      if (!pins.empty()) pins += ", ";
-      pins += columns[1];
+      break;
   }
+  malformed_ = true;
 }
 
 bool Server::audit_due() const {
@@ -89,7 +115,7 @@ void Server::begin_audit() {
   audit_ = std::make_unique<Audit>();
   ++pool_.stats().audits;
   if (client_ != nullptr) client_->hold_messages();
-  std::string sql{audit_sql};
+  std::string sql = audit_sql();
   const auto ask_for = [this](std::string_view name) {
     if (name.find('.') == std::string_view::npos) return;
     const auto known = [name](const std::string& one) { return same_parameter_name(one, name); };
@@ -137,14 +163,17 @@ void Server::audit_finished() {
     return;
   }
   settings_found(std::move(found->settings));
-  const bool was_pinned = !pins_.empty();
-  pins_ = pool_.settings().on_session_state == OnSessionState::ignore ? std::string{} : found->pins;
-  if (pinned_forever_ || (touched & touches_forever) != 0) pin_forever();
+  PinReasons pins;
+  if (pool_.settings().on_session_state != OnSessionState::ignore) {
+    pins = found->pins;
+    pinned_forever_ = pinned_forever_ || (touched & touches_forever) != 0;
+    if (pinned_forever_) pins.put(PinReason::forever);
+  }
+  pins_are(pins);
   if (client_ == nullptr || pins_.empty()) {
     release_due_ = true;
     return;
   }
-  if (!was_pinned) pinned_at_ = shard_.now();
   if (!std::exchange(pin_counted_, true)) pool_.add_pin();  // no text had suggested it
   client_->gate_open();
 }
@@ -160,11 +189,28 @@ void Server::forget_pin() {
 }
 
 void Server::pin_forever() {
-  if (pool_.settings().on_session_state == OnSessionState::ignore) return;
-  if (pins_.empty()) pinned_at_ = shard_.now();
+  if (pool_.settings().on_session_state == OnSessionState::ignore) {
+    release_due_ = true;
+    return;
+  }
   pinned_forever_ = true;
-  pins_ += pins_.empty() ? "" : ", ";
-  pins_ += forever_pin;
+  PinReasons pins = pins_;
+  pins.put(PinReason::forever);
+  pins_are(pins);
+}
+
+void Server::pins_are(PinReasons pins) {
+  // What a client leaves behind when it goes pins nobody.
+  if (client_ != nullptr && !pins.empty()) {
+    if (pins_.empty()) {
+      pinned_at_ = shard_.now();
+      pins_counted_.clear();
+      ++pool_.pin_counts().pins;
+    }
+    pool_.pin_counts().add(pins.without(pins_counted_));
+    pins_counted_.put(pins);
+  }
+  pins_ = pins;
 }
 
 // What PostgreSQL says the session has set is the client's, and this connection's.

@@ -4,19 +4,16 @@
 #include <cstddef>
 #include <span>
 #include <string>
-#include <string_view>
 
+#include "src/server/pin_reason.h"
 #include "src/session/parameters.h"
 
 namespace pgring {
 
-// For SHOW PINS: state that nothing shows (LOAD, setseed …).
-inline constexpr std::string_view forever_pin = "state until the session ends";
-
 struct Audit {
   ParameterList settings;    // set in this session
   std::string session_user;  // SET SESSION AUTHORIZATION
-  std::string pins;          // what else there is, by name; empty: nothing
+  PinReasons pins;           // what else there is
 
   void row(std::span<const std::byte> body);  // a DataRow's
   [[nodiscard]] bool malformed() const { return malformed_; }

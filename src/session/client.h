@@ -97,7 +97,7 @@ class Client final : public ring::Stream {
   // The link is over: what was held meanwhile begins anew.
   void go_on();
   void gate_open();
-  [[nodiscard]] ClientStatements* known_statements() { return statements_.get(); }
+  [[nodiscard]] ClientStatements* known_statements() const { return statements_.get(); }
   void defaults_are(const Defaults& defaults);
   // Something it sent is not wholly forwarded, or a group is not ended by Sync.
   [[nodiscard]] bool between_messages() const { return !group_open_ && !framer_.inside_body(); }

@@ -39,6 +39,8 @@ class ServerStatements {
   void put_doubtful(StatementRef statement);
   void clear();
   [[nodiscard]] std::size_t size() const { return copies_.size(); }
+  // Most recently used first.
+  [[nodiscard]] const std::list<Copy>& copies() const { return copies_; }
 
  private:
   std::list<Copy> copies_;  // most recently used first

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "src/base/check.h"
+#include "src/base/utf8.h"
 #include "wire/byte_reader.h"
 #include "wire/sql_lexer.h"
 
@@ -93,14 +94,19 @@ void StatementTable::forget(const Statement& statement) {
   if (at != statements_.end() && at->second.which == &statement) statements_.erase(at);
 }
 
-std::vector<StatementTable::Row> StatementTable::rows() const {
+std::vector<StatementTable::Row> StatementTable::rows(std::size_t text_max) const {
   const std::scoped_lock lock{mutex_};
   std::vector<Row> rows;
   rows.reserve(statements_.size());
   // Not locked: the last share must not go in here, where its statement could not be forgotten.
   for (const auto& [key, entry] : statements_) {
     const auto users = static_cast<std::uint64_t>(entry.statement.use_count());
-    if (users > 0) rows.push_back({entry.which->name(), key->text, users});
+    if (users == 0) continue;
+    rows.push_back({.id = entry.which->id(),
+                    .name = entry.which->name(),
+                    .text = std::string{utf8_prefix(key->text, text_max)},
+                    .size = key->text.size(),
+                    .users = users});
   }
   return rows;
 }

@@ -93,12 +93,14 @@ class StatementTable {
   [[nodiscard]] StatementRef intern(StatementKey key);
 
   struct Row {
+    std::uint64_t id;
     std::string name;
-    std::string text;
+    std::string text;     // its beginning
+    std::uint64_t size;   // of the whole text, in bytes
     std::uint64_t users;  // clients' names and copies
   };
-  // For SHOW STATEMENTS.
-  [[nodiscard]] std::vector<Row> rows() const;
+  // For SHOW STATEMENTS; of each text at most so many bytes, no character cut.
+  [[nodiscard]] std::vector<Row> rows(std::size_t text_max) const;
   [[nodiscard]] std::size_t size() const;
   // Of the texts, in bytes.
   [[nodiscard]] std::size_t bytes() const;

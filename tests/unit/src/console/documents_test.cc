@@ -10,6 +10,7 @@
 
 #include "src/budget/reason.h"
 #include "src/console/command.h"
+#include "src/server/pin_reason.h"
 
 namespace pgring::console {
 namespace {
@@ -43,7 +44,7 @@ std::vector<std::string> words_after(std::string_view verb) {
 TEST_CASE("operations.md: every SHOW of the help is explained") {
   const std::string document = operations();
   const auto topics = words_after("\tSHOW ");
-  REQUIRE(topics.size() >= 15);
+  REQUIRE(topics.size() >= 18);
   for (const auto& topic : topics) {
     CAPTURE(topic);
     // Those of one row of the table follow the first without their SHOW.
@@ -60,6 +61,15 @@ TEST_CASE("operations.md: every reason a client may wait for is explained") {
     CHECK(document.find("\n| `" + std::string{name} + "` | ") != std::string::npos);
   }
   CHECK(document.find("\n| `paused` | ") != std::string::npos);
+}
+
+TEST_CASE("operations.md: every reason a client may be pinned for is explained") {
+  const std::string document = operations();
+  for (std::size_t i = 0; i < pin_reason_count; ++i) {
+    const std::string_view name = name_of(static_cast<PinReason>(i));
+    CAPTURE(name);
+    CHECK(document.find("\n| `" + std::string{name} + "` | ") != std::string::npos);
+  }
 }
 
 }  // namespace pgring::console

@@ -1,29 +1,12 @@
 // Goal: the rows of SHOW BUDGET hold what the budget says, column by column; what is not known is NULL.
 #include <doctest/doctest.h>
 
-#include <map>
 #include <string>
 
-#include "src/console/show.h"
 #include "tests/unit/src/budget/budget_bench.h"
+#include "tests/unit/src/console/show_rows.h"
 
 namespace pgring::console {
-namespace {
-
-using Row = std::map<std::string, Rows::Cell>;
-
-std::vector<Row> rows_of(const Rows& rows) {
-  std::vector<Row> all;
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    Row row;
-    for (std::size_t column = 0; column < rows.columns().size(); ++column)
-      row[std::string{rows.columns()[column].name}] = rows.row(i)[column];
-    all.push_back(std::move(row));
-  }
-  return all;
-}
-
-}  // namespace
 
 TEST_CASE("show budget: a line becomes a row, with NULL where there is no limit") {
   const std::vector<BudgetLine> lines{
@@ -68,15 +51,9 @@ TEST_CASE("show budget: the whole of a budget is the ceiling, its limits, then i
 }
 
 TEST_CASE("show budget: its columns and those of SHOW WAITS have names that tools can rely on") {
-  const auto names = [](Topic topic) {
-    std::string all;
-    for (const auto& column : columns_of({.verb = Verb::show, .topic = topic}))
-      all += std::string{column.name} + " ";
-    return all;
-  };
-  CHECK(names(Topic::budget) ==
+  CHECK(column_names(Topic::budget) ==
         "server scope name limit used open opening closing lost others headroom waiting source ");
-  CHECK(names(Topic::waits) ==
+  CHECK(column_names(Topic::waits) ==
         "shard id user database application_name since wait wait_us reason detail ");
 }
 

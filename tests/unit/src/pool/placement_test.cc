@@ -49,6 +49,16 @@ TEST_CASE("placement: a home stays where it is, whatever its size becomes") {
   CHECK(&with.placement.home(home.budget_id) == &home);
 }
 
+TEST_CASE("placement: all homes are listed once, by key") {
+  Fixture with{4, config_of({{"a", 100}, {"b", 1}})};
+  CHECK(with.placement.homes().empty());
+  for (const char* name : {"b", "a", "b"}) (void)with.placement.home({name, "r"}, with.config);
+  const auto homes = with.placement.homes();
+  REQUIRE(homes.size() == 2);
+  CHECK(homes[0]->key.database == "a");
+  CHECK(homes[1]->key.database == "b");
+}
+
 TEST_CASE("placement: small pools spread over the shards") {
   Fixture with{4, config_of({{"a", 1}, {"b", 1}, {"c", 1}, {"d", 1}})};
   std::set<std::uint32_t> used;
