@@ -1,4 +1,4 @@
-"""Named statements in transaction mode: there on every server connection, the client's own, and no more than allowed."""
+"""Named statements in transaction mode: there on every server connection, and no more than it may have."""
 
 import os
 import random

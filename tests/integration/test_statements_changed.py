@@ -15,18 +15,9 @@ RETURNING = "insert into changing (v) values ($1) returning 'inserted'"
 
 @pytest.fixture
 def table(postgres):
-    postgres.admin.execute("drop table if exists changing; create table changing (a int); grant all on changing to public;"
-                           " insert into changing values (1)")
+    postgres.admin.execute("drop table if exists changing; create table changing (a int);"
+                           " insert into changing values (1); grant all on changing to public")
     return lambda ddl: postgres.admin.execute(ddl)
-
-
-def everywhere(held, ask):
-    """What `ask()` gives on each server connection of the pool."""
-    answers = []
-    for pid in held.pids:
-        with held.only(pid):
-            answers.append(ask())
-    return answers
 
 
 def changed(messages):
@@ -47,7 +38,7 @@ def test_after_ddl_who_prepared_before_is_told_and_who_prepares_afterwards_is_se
     with held.only(held.pids[0]):
         assert kinds(prepared(older, "mine", TEXT)) == "1Z"
     if warm:
-        assert everywhere(held, lambda: rows(used(older, "mine"))) == [[["1"]]] * SIZE
+        assert held.everywhere(lambda: rows(used(older, "mine"))) == [[["1"]]] * SIZE
     table("alter table changing add column b text default 'new'")
     with held.only(held.pids[1]):
         assert kinds(prepared(newer, "hers", TEXT)) == "1Z"
@@ -63,13 +54,13 @@ def test_after_ddl_who_prepared_before_is_told_and_who_prepares_afterwards_is_se
         asks.reverse()
     for _ in range(2):
         for ask in asks:
-            assert all(everywhere(held, ask))
+            assert all(held.everywhere(ask))
     # By its own doing: closed and prepared again.
     with held.only(held.pids[2]):
         closed(older, "mine")
         assert kinds(prepared(older, "mine", TEXT)) == "1Z"
-    assert everywhere(held, lambda: rows(used(older, "mine"))) == [[["1", "new"]]] * SIZE
-    assert all(everywhere(held, ask_newer))
+    assert held.everywhere(lambda: rows(used(older, "mine"))) == [[["1", "new"]]] * SIZE
+    assert all(held.everywhere(ask_newer))
 
 
 def test_a_client_that_prepares_after_ddl_under_another_name_is_served_everywhere(pgring, raw, steer, table):
@@ -79,13 +70,13 @@ def test_a_client_that_prepares_after_ddl_under_another_name_is_served_everywher
     client = raw(pooler).login()
     with held.only(held.pids[0]):
         prepared(client, "s1", TEXT)
-    everywhere(held, lambda: rows(used(client, "s1")))
+    held.everywhere(lambda: rows(used(client, "s1")))
     table("alter table changing drop column a; alter table changing add column c int default 3")
     with held.only(held.pids[3]):
         assert changed(used(client, "s1"))
         prepared(client, "s2", TEXT)
-    assert everywhere(held, lambda: rows(used(client, "s2"))) == [[["3"]]] * SIZE
-    assert all(everywhere(held, lambda: changed(used(client, "s1"))))
+    assert held.everywhere(lambda: rows(used(client, "s2"))) == [[["3"]]] * SIZE
+    assert all(held.everywhere(lambda: changed(used(client, "s1"))))
 
 
 def test_ddl_within_a_group_is_as_on_a_direct_connection(pgring, postgres, raw, table):
@@ -111,11 +102,11 @@ def test_a_dropped_and_recreated_table_is_found_again(pgring, raw, steer, table)
     client = raw(pooler).login()
     with held.only(held.pids[0]):
         prepared(client, "s", TEXT)
-    everywhere(held, lambda: rows(used(client, "s")))
+    held.everywhere(lambda: rows(used(client, "s")))
     table("drop table changing")
-    assert everywhere(held, lambda: errors(used(client, "s"))[0][1]) == ["42P01"] * SIZE
+    assert held.everywhere(lambda: errors(used(client, "s"))[0][1]) == ["42P01"] * SIZE
     table("create table changing as select 2 as a; grant select on changing to public")
-    assert everywhere(held, lambda: rows(used(client, "s"))) == [[["2"]]] * SIZE
+    assert held.everywhere(lambda: rows(used(client, "s"))) == [[["2"]]] * SIZE
 
 
 def bind_binary(statement, value):
@@ -147,7 +138,7 @@ def test_the_bytes_of_a_bigint_are_never_read_as_a_timestamp(pgring, postgres, r
     table("alter table changing alter column v type timestamp using to_timestamp(v)::timestamp")
     refused = errors(insert_number(direct, "s", 2))
     assert refused[0][1] == "42804"
-    assert everywhere(held, lambda: errors(insert_number(client, "s", 2))) == [refused] * 2
+    assert held.everywhere(lambda: errors(insert_number(client, "s", 2))) == [refused] * 2
     assert postgres.value("select count(*) from changing") == 2
     # Who prepares now has the new type, also after the older client has been there.
     other = raw(pooler).login()
@@ -156,7 +147,7 @@ def test_the_bytes_of_a_bigint_are_never_read_as_a_timestamp(pgring, postgres, r
         (types,) = [got.body for got in other.ready() if got.kind == "t"]
         assert types == struct.pack("!HI", 1, 1114)
         assert kinds(insert_number(other, "s", 86_400_000_000)) == "2CZ"
-    assert everywhere(held, lambda: errors(insert_number(client, "s", 2))) == [refused] * 2
+    assert held.everywhere(lambda: errors(insert_number(client, "s", 2))) == [refused] * 2
     assert postgres.value("select count(*) from changing where v = '2000-01-02'") == 1
 
 
@@ -175,7 +166,7 @@ def test_who_prepares_after_ddl_never_meets_the_parameter_types_of_before(
     with held.only(held.pids[0]):
         prepared(older, "s", command)
         assert not errors(insert_number(older, "s", 1))
-    everywhere(held, lambda: rows(insert_number(older, "s", 1)))  # a copy everywhere
+    held.everywhere(lambda: rows(insert_number(older, "s", 1)))  # a copy everywhere
     table("alter table changing alter column v type double precision")
     with held.only(held.pids[1]):
         newer.send(parse(command, "s"), describe("S", "s"), sync())
@@ -193,7 +184,7 @@ def test_who_prepares_after_ddl_never_meets_the_parameter_types_of_before(
 
     for _ in range(2):
         for ask in (ask_newer, ask_older) if order == "the newer client first" else (ask_older, ask_newer):
-            everywhere(held, ask)
+            held.everywhere(ask)
 
 
 def test_parameter_types_of_a_query_are_those_the_client_prepared_with(pgring, postgres, raw, steer, table):
@@ -211,4 +202,4 @@ def test_parameter_types_of_a_query_are_those_the_client_prepared_with(pgring, p
     table("alter table changing alter column v type timestamp using timestamp '2000-01-01' + v * interval '1us'")
     refused = errors(insert_number(direct, "s", 5))
     assert refused and refused[0][1] == "42883"
-    assert everywhere(held, lambda: errors(insert_number(client, "s", 5))) == [refused] * 2
+    assert held.everywhere(lambda: errors(insert_number(client, "s", 5))) == [refused] * 2

@@ -29,6 +29,14 @@ class Steer:
         keeper.run("begin")
         assert int(keeper.value(PID)) == pid
 
+    def everywhere(self, ask):
+        """What `ask()` gives on each server connection of the pool."""
+        answers = []
+        for pid in self.pids:
+            with self.only(pid):
+                answers.append(ask())
+        return answers
+
     def value(self, pid, text):
         """What the backend itself says, in the transaction that holds it."""
         return self._keepers[pid].value(text)
