@@ -338,6 +338,14 @@ void Pool::shed() {
   }
 }
 
+bool Pool::take_pin() {
+  std::uint32_t pinned = home_.pinned.load(std::memory_order_relaxed);
+  do {
+    if (pinned >= settings_.max_pinned) return false;
+  } while (!home_.pinned.compare_exchange_weak(pinned, pinned + 1, std::memory_order_relaxed));
+  return true;
+}
+
 void Pool::maintain() {
   end_period();
   const auto& limits = shard_.config().timeouts;

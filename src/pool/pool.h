@@ -134,6 +134,12 @@ class Pool {
   void stop();                        // all of them, at once
   [[nodiscard]] bool drained() const { return all_.empty(); }
 
+  // For a client that may come to keep its server connection beyond the transaction. False: max_pinned do already.
+  [[nodiscard]] bool take_pin();
+  // Found out afterwards: counted, if it is one too many.
+  void add_pin() { home_.pinned.fetch_add(1, std::memory_order_relaxed); }
+  void give_pin_back() { home_.pinned.fetch_sub(1, std::memory_order_relaxed); }
+
   // What this pool's role logs in with; nothing stored: null.
   [[nodiscard]] const StoredSecret* login_secret() const;
 

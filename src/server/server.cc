@@ -149,6 +149,7 @@ void Server::timer_due() {
 
 void Server::link(Client& client) {
   client_ = &client;
+  previous_client_ = std::exchange(last_client_, client.id());
   used_ = shard_.now();
   fresh_ = false;
   reset_done_ = false;
@@ -196,6 +197,7 @@ void Server::own_finished() {
       overrides_ = {};
       pins_.clear();
       touched_ = 0;
+      last_client_ = 0;
       statements_.clear();
       used_ = shard_.now();
       release_due_ = true;
@@ -299,6 +301,7 @@ void Server::release() {
       return run_own(Own::reset, "DISCARD ALL");
     }
     touched_ = 0;
+    forget_pin();
   }
   // A session leaves more behind than parameters.
   if (settings.mode == PoolMode::session && !fresh_ && !std::exchange(reset_done_, true) &&
@@ -365,6 +368,7 @@ void Server::finish_in_time() {
 void Server::begin_closing() {
   if (phase_ == Phase::moving) pool_.move_called_off(moving_to_);
   phase_ = Phase::closing;
+  forget_pin();
   permit_.closing();
   if (facts_ != nullptr) facts_abandoned();
   pool_.not_idle(*this);

@@ -111,6 +111,10 @@ class Server final : public ring::Stream {
   void state_touched(std::uint32_t traits) { touched_ |= traits; }
   // A text that sets something: the names in it that nobody else could tell.
   void settings_named(std::string_view text);
+  // Before a text runs that may tie its client to it. False: enough clients of the pool are tied.
+  [[nodiscard]] bool may_be_pinned();
+  // The client that had it before this one, by id.
+  [[nodiscard]] std::uint64_t previous_client() const { return previous_client_; }
   // What ties its client to it beyond transactions; empty: nothing.
   [[nodiscard]] const std::string& pins() const { return pins_; }
   [[nodiscard]] ring::Instant pinned_at() const { return pinned_at_; }
@@ -210,6 +214,7 @@ class Server final : public ring::Stream {
   void audit_finished();
   void settings_found(ParameterList settings);
   void pin_forever();
+  void forget_pin();
 
   // server_facts.cc
   void facts_finished();
@@ -256,7 +261,8 @@ class Server final : public ring::Stream {
   bool defaults_due_ = false;  // before the next link: take all parameters back to their defaults
   bool facts_over_ = false;    // it was not used since: only asked for facts
   bool pinned_forever_ = false;
-  bool base_due_ = false;        // the audit under way is for what connect_query has set
+  bool pin_counted_ = false;   // among those of max_pinned
+  bool base_due_ = false;      // the audit under way is for what connect_query has set
   std::uint32_t touched_ = 0;
   std::uint32_t cancels_ = 0;
   std::uint32_t moving_to_ = 0;  // the part; phase moving only
@@ -265,6 +271,8 @@ class Server final : public ring::Stream {
   std::string partial_;  // body of an inspected message that came in pieces
   RequestEntry answered_;  // what the reply under way answers, if something hangs on it
   std::uint64_t unnamed_ = 0;
+  std::uint64_t last_client_ = 0;
+  std::uint64_t previous_client_ = 0;
   ServerStatements statements_;
   std::vector<std::uint32_t> described_types_;
   Defaults defaults_;

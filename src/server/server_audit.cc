@@ -137,7 +137,18 @@ void Server::audit_finished() {
     return;
   }
   if (!was_pinned) pinned_at_ = shard_.now();
+  if (!std::exchange(pin_counted_, true)) pool_.add_pin();  // no text had suggested it
   client_->gate_open();
+}
+
+bool Server::may_be_pinned() {
+  if (pin_counted_) return true;
+  pin_counted_ = pool_.take_pin();
+  return pin_counted_;
+}
+
+void Server::forget_pin() {
+  if (std::exchange(pin_counted_, false)) pool_.give_pin_back();
 }
 
 void Server::pin_forever() {

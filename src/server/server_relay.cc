@@ -79,8 +79,11 @@ void Server::relay(ring::Slice slice) {
   if (!alive) return;
   if (release_due_) {
     release_due_ = false;
+    Client* const client = client_;
     detach_client();
-    return release();
+    release();
+    if (client != nullptr) client->go_on();
+    return;
   }
   if (client_ != nullptr && (client_->queued_bytes() > flow::high_bytes ||
                              client_->queued_ranges() > flow::high_ranges)) {

@@ -123,8 +123,11 @@ void Client::unlink() {
   phase_ = Phase::idle;
   requested_ = shard_.now();
   receive_wanted(true);
-  if (close_when_idle_) return fatal(wire::sqlstate::admin_shutdown, "pgring is shutting down");
-  resume();  // what came while the server connection was asked what state there is
+  if (close_when_idle_) fatal(wire::sqlstate::admin_shutdown, "pgring is shutting down");
+}
+
+void Client::go_on() {
+  if (phase_ == Phase::idle) resume();
 }
 
 void Client::hold(ring::Slice slice) {

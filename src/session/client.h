@@ -90,6 +90,8 @@ class Client final : public ring::Stream {
   void settings_are(const Defaults& defaults, const Overrides& overrides);
   // What it sends is held until the server connection has answered something of ours; gate_open() ends that.
   void hold_messages() { usable_ = false; }
+  // The link is over: what was held meanwhile begins anew.
+  void go_on();
   void gate_open();
   [[nodiscard]] ClientStatements* known_statements() { return statements_.get(); }
   void defaults_are(const Defaults& defaults);
@@ -224,6 +226,7 @@ class Client final : public ring::Stream {
   [[nodiscard]] std::optional<Rewritten> rewrite_sql_prepare(std::string_view text, bool is_query);
   [[nodiscard]] std::optional<Verdict> begin_sql_prepare(std::string_view text);
   [[nodiscard]] std::optional<Verdict> begin_unnamed_sql_prepare(const wire::ParseBody& parse);
+  [[nodiscard]] bool sequence_values_are_own() const;
   [[nodiscard]] bool allow_text(std::string_view text);
   [[nodiscard]] bool allow_traits(const wire::SqlTraits& traits, std::string_view text,
                                   bool is_query);

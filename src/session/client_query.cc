@@ -141,6 +141,13 @@ bool Client::allow_text(std::string_view text) {
   return allow_traits(wire::sql_traits(text), text, false);
 }
 
+// What nextval() left in the session is this client's: nobody else has had the connection since it had it, or the
+// transaction is open, and what is asked for was made in it.
+bool Client::sequence_values_are_own() const {
+  return server_->transaction_status() != 'I' || !server_->queue().empty() ||
+         !server_->pins().empty() || server_->previous_client() == id_;
+}
+
 // False: the client was told that it may not.
 bool Client::allow_traits(const wire::SqlTraits& traits, std::string_view text, bool is_query) {
   if (traits.has(SqlTrait::settings)) server_->settings_named(text);
@@ -149,11 +156,34 @@ bool Client::allow_traits(const wire::SqlTraits& traits, std::string_view text, 
   if (traits.has(SqlTrait::temporary_on_commit_drop))
     bits &= ~static_cast<std::uint32_t>(SqlTrait::temporary);
   const PoolSettings& settings = pool_->settings();
-  const std::uint32_t kept = bits & (touches_pins | touches_forever);
-  if (kept == 0 || settings.mode == PoolMode::session ||
-      settings.on_session_state != OnSessionState::error) {
+  if (settings.mode == PoolMode::session) {
     server_->state_touched(bits);
     return true;
+  }
+  if (traits.has(SqlTrait::sequence_value) && !sequence_values_are_own()) {
+    (void)refuse({.sqlstate = wire::sqlstate::feature_not_supported,
+                  .message = "currval() and lastval() would be another client's",
+                  .hint = "Use RETURNING, or ask for them in the transaction that calls nextval().",
+                  .is_query = is_query});
+    return false;
+  }
+  const std::uint32_t kept = bits & (touches_pins | touches_forever);
+  if (kept == 0 || settings.on_session_state == OnSessionState::ignore) {
+    server_->state_touched(bits);
+    return true;
+  }
+  if (settings.on_session_state == OnSessionState::pin) {
+    if (server_->may_be_pinned()) {
+      server_->state_touched(bits);
+      return true;
+    }
+    (void)refuse({.sqlstate = wire::sqlstate::configuration_limit_exceeded,
+                  .message = "too many clients keep their server connection (max_pinned is " +
+                             std::to_string(settings.max_pinned) + ")",
+                  .hint = "Let them give up locks, temporary objects, LISTEN and the like, or raise "
+                          "max_pinned; SHOW PINS tells who they are.",
+                  .is_query = is_query});
+    return false;
   }
   const StateAdvice advice = state_advice(kept);
   (void)refuse({.sqlstate = wire::sqlstate::feature_not_supported,

@@ -67,7 +67,9 @@ void Shard::cancel(std::uint32_t pid, std::string_view secret, CancelOrigin orig
   // that is not ended by Sync yet runs too.
   if (server->queue().empty() && client->between_messages()) return cancel_forwarded(origin);
   // While a replay is under way the query it waits for is not sent yet.
-  if (server->own() != Server::Own::none) return server->cancel_when_usable(origin);
+  if (server->own() == Server::Own::replay) return server->cancel_when_usable(origin);
+  // Its query is answered; PostgreSQL is asked what that has left.
+  if (server->own() != Server::Own::none) return cancel_forwarded(origin);
   start_cancel(*server, origin);
 }
 

@@ -12,7 +12,7 @@ import re
 import pytest
 from harness import abrupt, behaviours
 from harness.differential import Shuffler
-from harness.isolation import FEATURES, LATER, TABLES, World
+from harness.isolation import FEATURES, TABLES, World
 from harness.postgres import DATABASE
 from harness.raw import RawClient
 from harness.wait import until
@@ -34,7 +34,8 @@ def defaults(postgres):
 
 
 def config(shards):
-    databases = {name: {"server": "main", "dbname": DATABASE, "pool_size": size} for name, size in POOLS.items()}
+    databases = {name: {"server": "main", "dbname": DATABASE, "pool_size": size, "max_pinned": size}
+                 for name, size in POOLS.items()}
     return {"auth": {"method": "trust"}, "shards": {"count": shards}, "database": databases,
             "log": {"connections": False, "disconnections": False}}
 
@@ -79,7 +80,7 @@ def test_no_client_gets_what_is_anothers(pgring, postgres, many_files, shards, c
 def test_postgresql_itself_gives_no_fault(postgres):
     """What the clients expect is what PostgreSQL does, where each has a connection of its own."""
     postgres.admin.execute(TABLES)
-    world = World(postgres, [DATABASE], ALL, seed(), defaults(postgres), FEATURES | LATER)
+    world = World(postgres, [DATABASE], ALL, seed(), defaults(postgres), FEATURES)
     asyncio.run(world.run(40, 3))
     assert not world.faults, world.faults[0]
     assert world.answers > 400

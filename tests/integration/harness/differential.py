@@ -251,7 +251,7 @@ def is_same(expected, got):
         return False
     left, right = _fields(expected.body), _fields(got.body)
     # In a failed transaction PostgreSQL refuses whatever it meets first, which may be what pgring has put before it.
-    aborted = dict(left).get("C") == dict(right).get("C") == "25P02"
+    aborted = dict(left).get("C") == dict(right).get("C") == b"25P02"
     for letter in OPTIONAL_FIELDS:
         if aborted or letter not in dict(left) or letter not in dict(right):
             left = [field for field in left if field[0] != letter]

@@ -17,12 +17,9 @@ from harness.wait import DEADLINE_S
 
 PLAIN_USER = "app_trust"
 HISTORY = 25  # steps of a client that are shown when it has met a fault
-# What pgring can do; behaviours that need more are left out. What it cannot do yet is in LATER:
-# - reset: a RESET of one setting, cut by a buffer's end, is taken for RESET ALL;
-# - named, unnamed kept, sql prepare: statements stay on the server connection they were made on;
-# - unreported settings, pins: so does this state.
-FEATURES = {"settings", "copy", "cancel", "abort"}
-LATER = {"reset", "named", "unnamed kept", "sql prepare", "unreported settings", "pins"}
+# What the clients may ask of pgring; to look for a fault, take some out.
+FEATURES = {"settings", "copy", "cancel", "abort", "reset", "named", "unnamed kept", "sql prepare",
+            "unreported settings", "pins"}
 
 TABLES = """drop table if exists iso_rows, iso_copy;
 create table iso_rows (id serial primary key, owner text not null, mark text not null);

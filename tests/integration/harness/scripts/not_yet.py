@@ -1,6 +1,13 @@
 """Scripts that do not pass yet, by why. One that begins to pass fails the run: it is to be taken out here."""
 
-_IN_TRANSACTIONS = {}
+_IN_TRANSACTIONS = {
+    "startup parameters are not yet what RESET goes back to": [
+        "startup parameters come back", "options in the startup packet"],
+    "currval() and lastval() are refused where they could be another client's": [
+        "sequences", "before anything was taken from a sequence"],
+    "what a function leaves behind is not seen in its text": [
+        "a lock taken by a function"],
+}
 _IN_SESSIONS = {
     "startup parameters are not yet what RESET goes back to": [
         "startup parameters come back", "startup parameters that are not reported",
