@@ -198,7 +198,8 @@ def test_what_a_function_sets_is_nobody_elses(pgring, postgres, raw, steer, name
 
 def test_a_functions_own_set_clause_is_over_with_the_function(pgring, postgres, raw):
     postgres.admin.execute("create or replace function own_path() returns text language sql"
-                           " set search_path = pg_catalog set IntervalStyle = iso_8601 as $$ select current_setting('search_path') $$")
+                           " set search_path = pg_catalog set IntervalStyle = iso_8601"
+                           " as $$ select current_setting('search_path') $$")
     client = raw(pgring(database={"pool_size": 1})).login()
     for _ in range(2):
         assert client.value("select own_path()") == "pg_catalog"
