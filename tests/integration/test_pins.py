@@ -277,7 +277,7 @@ def test_a_lock_keeps_others_out_and_waits_for_them(pgring, raw):
 
 def test_settings_and_statements_of_a_pinned_client_are_as_ever(pgring, raw):
     pooler = pgring(database={"pool_size": 2})
-    client, other = raw(pooler).login(), raw(pooler).login()
+    client, other, third = (raw(pooler).login() for _ in range(3))
     client.run("set work_mem = '5MB'")
     prepared(client, "before", "select 'before ' || $1::text")
     client.run("create temp table pinned as select 7 as n")
@@ -288,11 +288,11 @@ def test_settings_and_statements_of_a_pinned_client_are_as_ever(pgring, raw):
     client.run("set lock_timeout = '5s'")
     assert rows(used(client, "before", "x")) == [["before x"]]
     assert rows(used(client, "within", "y")) == [["7", "y"]]
-    other.run("commit")
     client.run("drop table pinned")
-    other.run("begin")
-    assert other.value(PID) == pid  # the last given back: the client goes elsewhere
-    assert other.value("show work_mem") == "4MB"
+    third.run("begin")
+    assert third.value(PID) == pid  # so that the client goes elsewhere
+    assert third.value("show work_mem") == "4MB"
+    other.run("commit")
     assert client.value(PID) != pid
     assert client.value("show work_mem") == "5MB"
     assert client.value("show lock_timeout") == "5s"
