@@ -69,6 +69,7 @@ struct ServerConfig {
   std::uint32_t port = 5432;
   std::optional<std::uint32_t> max_connections;  // of pgring's own; nullopt: "auto", as learned
   std::uint32_t keep_free = 3;                   // ordinary slots left to others
+  std::uint32_t max_replication = 10;  // walsenders, which are not among the others; 0: none
 };
 
 struct DatabaseConfig {
@@ -86,6 +87,7 @@ struct DatabaseConfig {
   Limit max_clients;
   std::string connect_query;
   std::string reset_query = "DISCARD ALL";
+  bool lazy_begin = true;
   OnSessionState on_session_state = OnSessionState::pin;
   std::optional<std::uint32_t> max_pinned;  // clients of a pool; see effective_max_pinned()
   std::uint32_t max_prepared_statements = 200;  // on each server connection

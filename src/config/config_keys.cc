@@ -92,7 +92,7 @@ constexpr std::array<Key<RingConfig>, 3> ring_keys{{
      "`pkt_buf` (4096); here larger, because results are larger than queries"},
 }};
 
-constexpr std::array<Key<ServerConfig>, 4> server_keys{{
+constexpr std::array<Key<ServerConfig>, 5> server_keys{{
     {"host",
      &ServerConfig::host,
      Reload::yes,
@@ -116,9 +116,16 @@ constexpr std::array<Key<ServerConfig>, 4> server_keys{{
      "integer",
      "Ordinary connection slots of PostgreSQL that are left to others.",
      ""},
+    {"max_replication",
+     &ServerConfig::max_replication,
+     Reload::yes,
+     {0, backends_max},
+     "integer",
+     "Most replication connections at a time, apart from the budget; 0 refuses them.",
+     ""},
 }};
 
-constexpr std::array<Key<DatabaseConfig>, 17> database_keys{{
+constexpr std::array<Key<DatabaseConfig>, 18> database_keys{{
     {"server",
      &DatabaseConfig::server,
      Reload::yes,
@@ -194,6 +201,10 @@ constexpr std::array<Key<DatabaseConfig>, 17> database_keys{{
      "string",
      "SQL run in session mode when a client leaves its server connection; `\"\"` runs none.",
      "`server_reset_query`"},
+    {"lazy_begin", &DatabaseConfig::lazy_begin, Reload::yes, {}, "boolean",
+     "In transaction mode a `BEGIN` without options takes no server connection: it goes with the "
+     "statement behind it, at whose time `now()` stands.",
+     ""},
     {"on_session_state",
      &DatabaseConfig::on_session_state,
      Reload::yes,

@@ -6,6 +6,7 @@
 
 #include "src/console/gather.h"
 #include "src/log/log.h"
+#include "src/server/walsender.h"
 #include "src/shard/shard.h"
 #include "wire/sqlstate.h"
 
@@ -90,6 +91,9 @@ void await_pause(const ConsoleRequest& request, const std::string& database) {
           if ((database.empty() || key.database == database) && !pool->drained())
             state->connected = true;
         }
+        for (const auto& [walsender, owned] : shard.walsenders()) {
+          if (database.empty() || walsender->database() == database) state->connected = true;
+        }
       },
       [state, request, database] { look_at_pause(request, database, *state); });
 }
@@ -134,6 +138,7 @@ void reconnect(const ConsoleRequest& request, const Command& command) {
         for (const auto& [key, pool] : shard.pools()) {
           if (database.empty() || key.database == database) pool->close_all("RECONNECT");
         }
+        shard.end_replication(database, "terminating replication connection: RECONNECT");
       },
       [request] { answer_done(request); });
 }

@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 
+#include "src/server/walsender.h"
 #include "src/shard/roles.h"
 #include "src/shard/shard.h"
 
@@ -111,7 +112,9 @@ ConnectionReport report_client(const Client& client, ring::Instant now, const Wa
   report.requested = clock.at(has_asked ? client.requested_at() : client.connected_at());
   if (client.waits()) report.wait_us = microseconds(now - client.requested_at());
   report.id = client.id();
+  report.replication = wire::name_of(client.replication());
   if (client.server() != nullptr) report.link = client.server()->id();
+  if (client.walsender() != nullptr) report.link = client.walsender()->id();
   if (client.peer().is_unix()) report.remote_pid = process_of_unix_peer(client.socket());
   return report;
 }
@@ -134,6 +137,24 @@ ConnectionReport report_server(const Server& server, const WallClock& clock) {
   if (server.client() != nullptr) report.link = server.client()->id();
   report.remote_pid = server.backend_pid();
   report.close_needed = server.is_to_close();
+  return report;
+}
+
+ConnectionReport report_walsender(const Walsender& walsender, const WallClock& clock) {
+  ConnectionReport report;
+  const Client* const client = walsender.client();
+  report.user = walsender.place().role;
+  report.database = walsender.database();
+  if (client != nullptr) report.application_name = client->application_name();
+  report.replication = wire::name_of(walsender.replication());
+  report.state = walsender.state_name();
+  report.peer = PeerAddress::of_peer(walsender.socket());
+  report.local = PeerAddress::of_local(walsender.socket());
+  report.unix_port = walsender.place().port;
+  report.connected = report.requested = clock.at(walsender.created());
+  report.id = walsender.id();
+  if (client != nullptr) report.link = client->id();
+  report.remote_pid = walsender.backend_pid();
   return report;
 }
 
@@ -173,6 +194,10 @@ ShardReport report_of(Shard& shard, Detail detail) {
          server = Pool::ServerList::next(*server)) {
       report.connections.push_back(report_server(*server, clock));
     }
+  }
+  if (detail == Detail::servers) {
+    for (const auto& [walsender, owned] : shard.walsenders())
+      report.connections.push_back(report_walsender(*walsender, clock));
   }
   report.clients = shard.clients().size();
   report_ring(report, shard);

@@ -39,7 +39,8 @@ struct PoolReport {
 // One row of SHOW CLIENTS or SHOW SERVERS.
 struct ConnectionReport {
   std::string user, database, application_name;
-  std::string_view state;  // static
+  std::string_view state;                 // static
+  std::string_view replication = "none";  // likewise
   PeerAddress peer, local;
   std::uint32_t unix_port = 0;  // what stands for a port where the address is a Unix socket
   WallTime connected{}, requested{};

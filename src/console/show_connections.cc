@@ -25,7 +25,7 @@ void put_row(Rows& rows, const ConnectionReport& connection, std::string_view ty
   rows.text(type);
   rows.text(connection.user);
   rows.text(connection.database);
-  rows.text("none");
+  rows.text(connection.replication);
   rows.text(connection.state);
   rows.text(connection.peer.host());
   rows.number(port_of(connection.peer, connection));

@@ -72,8 +72,6 @@ struct PoolHome {
   PoolKeys keys;
   StatementTable statements;
   std::atomic<std::uint32_t> pinned{0};  // clients that keep, or may come to keep, their server connection
-  // The server refuses other versions instead of negotiating. Until the next reload.
-  std::atomic<bool> only_protocol_3_0{false};
   std::unique_ptr<std::atomic<std::uint32_t>[]> clients;  // by part
 
   [[nodiscard]] std::uint32_t parts() const { return static_cast<std::uint32_t>(shards.size()); }

@@ -83,6 +83,7 @@ void Pool::configure(const Config& config) {
   settings_.reset_query = database->reset_query;
   settings_.on_session_state = effective_on_session_state(config, *database, key_.role);
   settings_.max_pinned = effective_max_pinned(config, *database, key_.role);
+  settings_.lazy_begin = database->lazy_begin;
   settings_.max_prepared_statements = database->max_prepared_statements;
   if (before.place() != settings_.place() && !all_.empty()) close_all("configuration changed");
 }
@@ -90,26 +91,12 @@ void Pool::configure(const Config& config) {
 void Pool::reload(const Config& config) {
   configure(config);
   // Another server may answer now.
-  home_.only_protocol_3_0.store(false, std::memory_order_relaxed);
   if (find_database(config, key_.database) != nullptr)
     budget().set_pool(home_.budget_id, pool_terms(config, key_), shard_.now());
 }
 
-const StoredSecret* Pool::login_secret() const {
-  const Config& config = shard_.config();
-  if (const DatabaseConfig* database = find_database(config, key_.database);
-      database != nullptr && !database->password.empty()) {
-    // The database's own password is for its forced role.
-    if (database_secret_ == nullptr ||
-        database_secret_->text.reveal() != database->password.reveal()) {
-      const auto kind = classify_secret(database->password.reveal());
-      database_secret_ = std::make_unique<StoredSecret>(
-          StoredSecret{Secret{database->password.reveal()}, kind ? *kind : SecretKind::plain});
-    }
-    return database_secret_.get();
-  }
-  const auto entry = config.users.find(settings_.role);
-  return entry == config.users.end() ? nullptr : &entry->second;
+LoginSecrets Pool::login_secrets() const {
+  return {stored_login_secret(shard_.config(), key_.database, settings_.role), home_.keys.get()};
 }
 
 // Serving.

@@ -23,6 +23,7 @@
 #include "src/budget/desk.h"
 #include "src/config/config.h"
 #include "src/pool/placement.h"
+#include "src/server/login_exchange.h"
 #include "src/server/server.h"
 #include "src/session/client.h"
 #include "wire/scram.h"
@@ -45,6 +46,7 @@ struct PoolSettings {
   std::string connect_query;
   std::string reset_query;
   OnSessionState on_session_state = OnSessionState::pin;
+  bool lazy_begin = true;
   std::uint32_t max_pinned = 1;
   std::uint32_t max_prepared_statements = 0;
 
@@ -140,8 +142,8 @@ class Pool {
   void add_pin() { home_.pinned.fetch_add(1, std::memory_order_relaxed); }
   void give_pin_back() { home_.pinned.fetch_sub(1, std::memory_order_relaxed); }
 
-  // What this pool's role logs in with; nothing stored: null.
-  [[nodiscard]] const StoredSecret* login_secret() const;
+  // What this pool's role logs in with.
+  [[nodiscard]] LoginSecrets login_secrets() const;
 
   // What is known of the server's parameters, by any part.
   [[nodiscard]] PoolParameters& parameters() { return home_.parameters; }
@@ -150,8 +152,6 @@ class Pool {
 
   // SCRAM pass-through: what clients' logins taught us, of use if no password is stored.
   [[nodiscard]] PoolKeys& keys() { return home_.keys; }
-  // The server refuses other protocol versions instead of negotiating. Any shard may write.
-  [[nodiscard]] std::atomic<bool>& only_protocol_3_0() { return home_.only_protocol_3_0; }
 
   [[nodiscard]] const PoolKey& key() const { return key_; }
   [[nodiscard]] const PoolSettings& settings() const { return settings_; }
@@ -225,8 +225,7 @@ class Pool {
   ring::Instant closed_at_{};
   std::string_view closed_why_;
 
-  mutable std::unique_ptr<StoredSecret> database_secret_;  // the database's own, classified once
-  std::optional<wire::ParsedError> last_failure_;          // of the latest attempt to open
+  std::optional<wire::ParsedError> last_failure_;  // of the latest attempt to open
   PoolStats stats_;
   PoolStats period_start_;  // the totals when the present period began
   ring::Instant period_began_{};

@@ -151,6 +151,7 @@ LimitNeeds limit_needs(const Config& config, const HostLimits& host) {
   needs.shards = shard_count(config.shards, host);
   needs.client_fds = config.listen.max_clients;
   std::uint64_t all_pools = 0;
+  std::uint64_t walsenders = 0;
   for (const auto& [name, server] : config.servers) {
     std::uint64_t one_of_each = 0;
     for (const auto& [unused, database] : config.databases) {
@@ -160,10 +161,11 @@ LimitNeeds limit_needs(const Config& config, const HostLimits& host) {
     const PoolSum sum = pool_sum(config, name);
     all_pools += sum.connections;
     needs.servers_are_bounded = needs.servers_are_bounded && sum.bounded;
+    walsenders += server.max_replication;
   }
   const std::uint64_t listeners =
       config.listen.address.size() * needs.shards + (config.listen.unix_socket_dir.empty() ? 0 : 1);
-  needs.fixed_fds = fds_of_process + fds_per_shard * needs.shards + listeners;
+  needs.fixed_fds = fds_of_process + fds_per_shard * needs.shards + listeners + walsenders;
   needs.fds = needs.client_fds + needs.server_fds + needs.fixed_fds;
   needs.fds_at_most = needs.client_fds + std::max(all_pools, needs.server_fds) + needs.fixed_fds;
   needs.memlock = memlock_per_shard * needs.shards;

@@ -27,7 +27,7 @@ struct LimitNeeds {
   std::uint32_t shards = 0;
   std::uint64_t client_fds = 0;
   std::uint64_t server_fds = 0;   // one full pool of each database: what run insists on
-  std::uint64_t fixed_fds = 0;    // rings, listeners, logs, cancel requests, reload
+  std::uint64_t fixed_fds = 0;    // rings, listeners, logs, cancel requests, reload, replication
   std::uint64_t fds = 0;          // the sum
   std::uint64_t fds_at_most = 0;  // with every known role's pools full; a warning if too many
   bool servers_are_bounded =

@@ -65,6 +65,7 @@ Runtime make_runtime(Config config) {
     auto resolved = resolve_server(server.host, server.port);
     if (!resolved) runtime.problems.push_back(resolved.error());
     runtime.addresses[name] = resolved ? std::move(resolved).value() : std::vector<SocketAddress>{};
+    runtime.only_protocol_3_0[name] = std::make_shared<std::atomic<bool>>(false);
   }
   return runtime;
 }

@@ -5,7 +5,9 @@
 
 #include <sys/socket.h>
 
+#include <atomic>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,11 +32,17 @@ struct SocketAddress {
 [[nodiscard]] int make_socket(const SocketAddress& address);
 void set_client_options(int socket);  // TCP_NODELAY and keepalive on an accepted one
 
+// Set where a server turned out to refuse other versions of the protocol than 3.0 instead of negotiating. Any
+// thread. A login keeps the one it began with: after a reload it knows nothing of the new configuration's server.
+using OnlyProtocol30 = std::shared_ptr<std::atomic<bool>>;
+
 // A configuration with its servers' addresses; what shards hold.
 struct Runtime {
   Config config;
   std::map<std::string, std::vector<SocketAddress>, std::less<>>
-      addresses;                      // by server name; empty: unresolved
+      addresses;  // by server name; empty: unresolved
+  std::map<std::string, OnlyProtocol30, std::less<>>
+      only_protocol_3_0;              // by server name, as addresses
   std::vector<std::string> problems;  // names that did not resolve, for the log
 };
 

@@ -16,6 +16,8 @@ struct RequestNote {
     unnamed,   // the client's own Describe of its unnamed statement; likewise
     evict,     // Close of the copy of `statement`, to make room
     forget,    // the client's Close of `name`
+    begin,     // the BEGIN the client was answered before: it must not fail
+    fail,      // made to fail, so that the transaction has
     refuse,    // made to fail: the client gets `error` instead of the server's
   };
   Kind kind = Kind::prepare;

@@ -7,9 +7,9 @@
 
 #include "src/log/log.h"
 #include "src/pool/pool.h"
+#include "src/server/login_exchange.h"
 #include "src/server/server_audit.h"
 #include "src/server/server_facts.h"
-#include "src/server/server_login.h"
 #include "src/session/client.h"
 #include "src/shard/roles.h"
 #include "src/shard/shard.h"
@@ -60,7 +60,8 @@ void Server::connect() {
   if (socket < 0)
     return fail(std::string{"no socket for a server connection: "} +
                 std::generic_category().message(-socket));
-  login_ = std::make_unique<ServerLogin>();
+  login_ = std::make_unique<LoginExchange>(
+      pool_.settings().role, shard_.runtime().only_protocol_3_0.find(found->first)->second);
   if (const auto limit = shard_.config().timeouts.server_connect; limit > Duration::zero()) {
     shard_.loop().timers().set(timer_, shard_.now() + limit);
   }
@@ -254,6 +255,7 @@ void Server::copy_end_sent() {
 
 void Server::client_gone(bool between_messages) {
   client_ = nullptr;
+  if (own_ != Own::replay) send_waiting_cancel();
   if (phase_ != Phase::ready) return;
   if (own_ == Own::replay) return;  // when it is finished the connection is as clean as before
   if (!between_messages || queue_.skipping())
@@ -267,6 +269,7 @@ void Server::detach_client() {
   if (client_ == nullptr) return;
   Client& client = *client_;
   client_ = nullptr;
+  send_waiting_cancel();
   if (client.server() == this) client.unlink();
 }
 

@@ -28,18 +28,17 @@
 #include "src/session/cancel.h"
 #include "src/session/parameters.h"
 #include "src/statement/server_statements.h"
-#include "wire/authentication.h"
 #include "wire/error_response.h"
 #include "wire/framer.h"
 
 namespace pgring {
 
 class Client;
+class LoginExchange;
 class Pool;
 class Shard;
 struct Audit;
 struct FactsAsked;
-struct ServerLogin;
 
 class Server final : public ring::Stream {
  public:
@@ -106,6 +105,14 @@ class Server final : public ring::Stream {
   // Whose unnamed statement is there, by its Parse's token; 0: nobody's.
   [[nodiscard]] std::uint64_t unnamed() const { return unnamed_; }
   void unnamed_is(std::uint64_t token) { unnamed_ = token; }
+
+  // A transaction for the client, whose own BEGIN is answered already; and one that has failed already.
+  void begin_for_client();
+  void fail_for_client();
+  // What PostgreSQL works at is not what the client asked for, but has to be done before that: a cancel would hit it.
+  [[nodiscard]] bool prepares_for_client() const {
+    return !queue_.empty() && queue_.front().reply == Reply::swallow;
+  }
 
   // What the texts of this link may have left in the session: wire::SqlTrait and unseen_text.
   void state_touched(std::uint32_t traits) { touched_ |= traits; }
@@ -176,14 +183,6 @@ class Server final : public ring::Stream {
  private:
   // server_login.cc
   void login_received(const ring::Slice& slice);
-  [[nodiscard]] bool login_message(char type, std::span<const std::byte> body);
-  [[nodiscard]] bool negotiated(std::span<const std::byte> body);
-  void refused(std::optional<wire::ParsedError> error);
-  [[nodiscard]] bool authenticate(std::span<const std::byte> body);
-  // No salt: in clear text.
-  [[nodiscard]] bool answer_password(std::optional<std::span<const std::byte, 4>> salt);
-  [[nodiscard]] bool answer_sasl(const wire::Authentication& request);
-  [[nodiscard]] bool no_password(std::string_view method);
   void serve_from_now();
   void login_finished();
   void login_failed(wire::ParsedError error);
@@ -207,6 +206,8 @@ class Server final : public ring::Stream {
   void group_failed();
   void error_received(const wire::ParsedError& error, std::span<const std::byte> body);
   void statements_gone();
+  void swallow_query(std::string_view sql, RequestNote::Kind kind);
+  void send_waiting_cancel();
 
   // server_audit.cc
   [[nodiscard]] bool audit_due() const;
@@ -261,6 +262,7 @@ class Server final : public ring::Stream {
   bool defaults_due_ = false;  // before the next link: take all parameters back to their defaults
   bool facts_over_ = false;    // it was not used since: only asked for facts
   bool pinned_forever_ = false;
+  bool begin_failed_ = false;
   bool pin_counted_ = false;   // among those of max_pinned
   bool base_due_ = false;      // the audit under way is for what connect_query has set
   std::uint32_t touched_ = 0;
@@ -285,7 +287,7 @@ class Server final : public ring::Stream {
   std::unique_ptr<Audit> audit_;  // while own_ is audit
   std::string pins_;
   ring::Instant pinned_at_{};
-  std::unique_ptr<ServerLogin> login_;
+  std::unique_ptr<LoginExchange> login_;
   std::unique_ptr<FactsAsked> facts_;  // while own_ is facts
   OurConnection counted_;              // among those the instance has of ours
   wire::ParsedError own_error_;

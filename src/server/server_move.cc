@@ -7,7 +7,6 @@
 #include "src/server/server.h"
 #include "src/server/server_audit.h"
 #include "src/server/server_facts.h"
-#include "src/server/server_login.h"
 #include "src/shard/roles.h"
 #include "src/shard/shard.h"
 

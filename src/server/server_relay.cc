@@ -165,20 +165,25 @@ bool Server::begin_message(const wire::Framer::Part& part) {
         if (head.note != nullptr && part.type == backend::ParameterDescription) inspecting_ = true;
         if (!queue_.completes(part.type)) return true;
         RequestEntry done = queue_.take();
+        if (cancel_waiting_ && own_ == Own::none) send_waiting_cancel();
         if (done.note == nullptr) return true;
         answered_ = std::move(done);
         inspecting_ = true;
         return true;
       }
-      forwarding_ = client_ != nullptr && own_ == Own::none;
+      forwarding_ = client_ != nullptr && !queue_.empty() && queue_.front().reply == Reply::forward;
       return true;
     case Kind::asynchronous:
       // A pinned client that listens hears what comes while we ask.
       forwarding_ = client_ != nullptr && !release_due_ &&
                     (own_ == Own::none || part.type == backend::NotificationResponse);
-      if (part.type == backend::ErrorResponse && !queue_.empty() && queue_.front().note != nullptr &&
-          queue_.front().note->kind == RequestNote::Kind::refuse)
-        forwarding_ = false;
+      if (part.type == backend::ErrorResponse && !queue_.empty()) {
+        const RequestEntry& head = queue_.front();
+        const bool replaced =
+            head.note != nullptr && head.note->kind == RequestNote::Kind::refuse;
+        const bool swallowed = head.request == Request::query && head.reply == Reply::swallow;
+        if (replaced || swallowed) forwarding_ = false;
+      }
       return true;
   }
   return true;
@@ -229,6 +234,12 @@ bool Server::end_message(char type, std::span<const std::byte> body) {
       error_received(error ? *error : wire::ParsedError{}, body);
       group_failed();
       if (!is_open() || phase_ != Phase::ready) return false;
+      if (begin_failed_) {
+        lose_client(wire::sqlstate::transaction_resolution_unknown,
+                    "the transaction could not be begun before its first statement was sent");
+        discard("a BEGIN failed");
+        return false;
+      }
       if (error) {
         const bool last = error->severity == "FATAL" || error->severity == "PANIC";
         if (last && client_ == nullptr && queue_.empty()) {
@@ -252,6 +263,7 @@ bool Server::end_message(char type, std::span<const std::byte> body) {
 }
 
 bool Server::ready_for_query(std::span<const std::byte> body) {
+  const bool swallowed = !queue_.empty() && queue_.front().reply == Reply::swallow;
   if (body.size() != 1 || !queue_.answered()) {
     isolation_fault("ReadyForQuery that nobody asked for");
     return false;
@@ -262,6 +274,10 @@ bool Server::ready_for_query(std::span<const std::byte> body) {
   if (own_ != Own::none) {
     own_finished();
     return is_open() && phase_ == Phase::ready;
+  }
+  if (swallowed) {
+    send_waiting_cancel();
+    return true;
   }
   auto& stats = pool_.stats();
   const auto now = shard_.now();

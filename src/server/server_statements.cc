@@ -79,6 +79,21 @@ void Server::prepare_nothing(std::string_view name) {
   send_text(out);
 }
 
+void Server::swallow_query(std::string_view sql, RequestNote::Kind kind) {
+  std::string out;
+  wire::append_query(out, sql);
+  queue_.push({.request = Request::query, .reply = Reply::swallow, .note = note_of(kind, {})});
+  unnamed_ = 0;
+  send_text(out);
+}
+
+void Server::begin_for_client() { swallow_query("BEGIN", RequestNote::Kind::begin); }
+
+void Server::fail_for_client() {
+  swallow_query("pgring: the transaction was cancelled before it had a server connection",
+                RequestNote::Kind::fail);
+}
+
 void Server::close_unnamed() {
   std::string out;
   wire::append_close(out, {.kind = 'S', .name = {}});
@@ -143,6 +158,8 @@ void Server::note_dropped(const RequestEntry& entry) {
       if (names != nullptr && note.before) names->put(note.name, *note.before);
       return;
     case RequestNote::Kind::unnamed:
+    case RequestNote::Kind::begin:
+    case RequestNote::Kind::fail:
     case RequestNote::Kind::refuse:
       return;
   }
@@ -156,6 +173,7 @@ void Server::group_failed() {
     note_dropped(*entry);
     gated = gated || (entry->note != nullptr && entry->note->gates);
   }
+  send_waiting_cancel();
   if (gated && client_ != nullptr) client_->gate_open();
 }
 
@@ -181,8 +199,20 @@ void Server::error_received(const wire::ParsedError& error, std::span<const std:
     if (ServerStatements::Copy* const copy = statements_.find(failed.statement))
       copy->statement->make_stale();
   }
+  if (failed.note != nullptr && failed.note->kind == RequestNote::Kind::begin) begin_failed_ = true;
   // A Query's own: what it was to do was not done.
   if (failed.request == Request::query && failed.note != nullptr) note_dropped(failed);
+}
+
+// What it waited for is over, and what PostgreSQL works at now, if at anything, is the client's.
+void Server::send_waiting_cancel() {
+  if (!cancel_waiting_ || (client_ != nullptr && prepares_for_client())) return;
+  const auto origin = std::exchange(cancel_waiting_, std::nullopt);
+  if (client_ != nullptr && (!queue_.empty() || !client_->between_messages())) {
+    shard_.start_cancel(*this, origin);
+  } else {
+    shard_.cancel_forwarded(*origin);
+  }
 }
 
 void Server::statements_gone() {

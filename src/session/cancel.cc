@@ -7,10 +7,11 @@
 
 namespace pgring {
 
-CancelConnection::CancelConnection(Shard& shard, Server& server, std::optional<CancelOrigin> origin)
-    : Stream{shard.loop(), stream_role::cancel}, shard_{shard}, server_{&server}, origin_{origin} {
-  wire::append_cancel_request(request_, server.backend_pid(),
-                              std::as_bytes(std::span{server.cancel_secret()}));
+CancelConnection::CancelConnection(Shard& shard, const CancelTarget& target, Server* server,
+                                   std::optional<CancelOrigin> origin)
+    : Stream{shard.loop(), stream_role::cancel}, shard_{shard}, server_{server}, origin_{origin} {
+  wire::append_cancel_request(request_, target.backend_pid,
+                              std::as_bytes(std::span{target.secret}));
   timer_.owner = this;
   timer_.kind = timer_kind::cancel;
 }
@@ -18,7 +19,7 @@ CancelConnection::CancelConnection(Shard& shard, Server& server, std::optional<C
 bool CancelConnection::start(const SocketAddress& address, ring::Duration limit) {
   const int socket = make_socket(address);
   if (socket < 0) return false;
-  server_->cancel_started();
+  if (server_ != nullptr) server_->cancel_started();
   if (limit > ring::Duration{0}) shard_.loop().timers().set(timer_, shard_.now() + limit);
   connect(socket, address.get(), address.size, {.group = buffer_group::server, .one_shot = true});
   return true;

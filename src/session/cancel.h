@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "ring/stream.h"
 #include "ring/timer_wheel.h"
@@ -44,10 +45,19 @@ inline constexpr std::uint32_t marker = 1U << 30;
 [[nodiscard]] constexpr std::uint32_t slot(std::uint32_t pid) { return pid & (slots_max - 1); }
 }  // namespace cancel_key
 
+// Whose query is to be cancelled. Views into the connection it is of.
+struct CancelTarget {
+  std::string_view server;  // [server.NAME]
+  std::uint32_t backend_pid = 0;
+  std::string_view secret;
+};
+
 // Carries one CancelRequest to PostgreSQL. Owner: its Shard, until its stream is closed.
 class CancelConnection final : public ring::Stream {
  public:
-  CancelConnection(Shard& shard, Server& server, std::optional<CancelOrigin> origin);
+  // server: the connection that is not to be released meanwhile, if one could be.
+  CancelConnection(Shard& shard, const CancelTarget& target, Server* server,
+                   std::optional<CancelOrigin> origin);
   ~CancelConnection() = default;
 
   // False: no socket could be made.
@@ -63,7 +73,7 @@ class CancelConnection final : public ring::Stream {
 
  private:
   Shard& shard_;
-  Server* server_;  // nothing: it closed meanwhile
+  Server* server_;  // null: it closed meanwhile, or nothing waits
   std::optional<CancelOrigin> origin_;
   std::string request_;
   ring::Timer timer_;

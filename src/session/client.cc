@@ -1,12 +1,14 @@
 #include "src/session/client.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "src/base/utf8.h"
 #include "src/console/session.h"
 #include "src/log/log.h"
 #include "src/pool/pool.h"
 #include "src/server/server.h"
+#include "src/server/walsender.h"
 #include "src/session/client_login.h"
 #include "src/shard/roles.h"
 #include "src/shard/shard.h"
@@ -51,6 +53,8 @@ void Client::received(ring::Slice slice) {
     case Phase::authenticating:
     case Phase::login_waiting:
       return login_received(slice);
+    case Phase::replicating:
+      return relay_replication(std::move(slice));
     case Phase::console:
       return console_->received(slice);
     case Phase::cancelling:
@@ -81,10 +85,9 @@ void Client::sent() {
     if (login_->move_due) login_received({});
     return;
   }
-  if (server_ != nullptr && queued_bytes() < flow::low_bytes &&
-      queued_ranges() < flow::low_ranges) {
-    server_->receive_wanted(true);
-  }
+  if (queued_bytes() >= flow::low_bytes || queued_ranges() >= flow::low_ranges) return;
+  if (server_ != nullptr) server_->receive_wanted(true);
+  if (walsender_ != nullptr) walsender_->receive_wanted(true);
 }
 
 void Client::wait_begun() {
@@ -242,6 +245,8 @@ std::string_view Client::state_name() const {
       return "login";
     case Phase::idle:
       return "idle";
+    case Phase::replicating:
+      return walsender_ == nullptr ? "waiting" : "active";
     case Phase::console:
       return "active";
     case Phase::closing:
@@ -266,7 +271,8 @@ void Client::fatal(std::string_view sqlstate, std::string_view message, std::str
 void Client::fatal(const wire::ErrorFields& fields) {
   if (phase_ == Phase::closing || !is_open()) return;
   // In the middle of a message to the client an error would be read as part of it.
-  const bool readable = server_ == nullptr || !server_->inside_forwarded_message();
+  const bool readable = (server_ == nullptr || !server_->inside_forwarded_message()) &&
+                        (walsender_ == nullptr || walsender_->between_messages());
   std::string message;
   // Names and texts of its own come back to it: drivers cannot decode what is not UTF-8.
   const std::string text = readable_utf8(fields.message);
@@ -326,6 +332,7 @@ void Client::leave_server() {
   if (pool_ != nullptr && waiting_hook.linked()) pool_->leave(*this);
   held_.clear();
   last_words_.reset();
+  if (walsender_ != nullptr) std::exchange(walsender_, nullptr)->client_left();
   if (server_ != nullptr) {
     Server& server = *server_;
     server_ = nullptr;
@@ -338,8 +345,8 @@ void Client::close_when_idle() {
   // A session between two transactions is idle although it is linked.
   const bool between = phase_ == Phase::linked && server_->queue().empty() &&
                        server_->transaction_status() == 'I' && between_messages();
-  const bool busy = (phase_ == Phase::linked && !between) || phase_ == Phase::cancelling ||
-                    phase_ == Phase::console;
+  const bool busy = (phase_ == Phase::linked && !between) || walsender_ != nullptr ||
+                    phase_ == Phase::cancelling || phase_ == Phase::console;
   if (!busy) fatal(wire::sqlstate::admin_shutdown, "pgring is shutting down");
 }
 
@@ -399,6 +406,14 @@ void Client::timer_due() {
     case Phase::authenticating:
       return fatal(wire::sqlstate::query_canceled, "login took too long (timeouts.client_login)");
     case Phase::idle:
+      if (begun_ != Begun::no && over_limit(transaction_, limits.transaction, earliest)) {
+        return fatal(wire::sqlstate::transaction_timeout,
+                     "terminating connection due to transaction timeout (timeouts.transaction)");
+      }
+      if (begun_ != Begun::no && over_limit(requested_, limits.idle_transaction, earliest)) {
+        return fatal(wire::sqlstate::idle_in_transaction_session_timeout,
+                     "terminating connection due to idle transaction (timeouts.idle_transaction)");
+      }
       if (over_limit(requested_, limits.client_idle, earliest)) {
         return fatal(wire::sqlstate::idle_session_timeout,
                      "terminating connection due to idle client (timeouts.client_idle)");
@@ -423,6 +438,8 @@ void Client::timer_due() {
     }
     case Phase::cancelling:
       return disconnect("cancel request took too long");
+    case Phase::replicating:
+      return wait_expired("The database is paused.", "RESUME in the console ends the pause.");
     case Phase::login_waiting:
     case Phase::waiting:
     case Phase::console:

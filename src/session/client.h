@@ -6,7 +6,8 @@
 // Life:   from accept until its stream is closed; then the shard destroys it.
 // Files:  client.cc life and links, client_login.cc and client_auth.cc the login, client_relay.cc messages
 //         (hot path), client_extended.cc prepared statements, client_query.cc what texts mean,
-//         client_cancel.cc requests that are cancelled while they wait.
+//         client_begin.cc a BEGIN without a server connection, client_cancel.cc requests that are cancelled
+//         while they wait, replication.cc clients that replicate.
 // Errors: a client that breaks the protocol gets a FATAL with its SQLSTATE and is closed; nobody else notices.
 #pragma once
 
@@ -27,6 +28,7 @@
 #include "wire/error_response.h"
 #include "wire/extended_query.h"
 #include "wire/framer.h"
+#include "wire/replication.h"
 #include "wire/startup.h"
 
 namespace pgring {
@@ -35,6 +37,7 @@ class ConsoleSession;
 class Pool;
 class Server;
 class Shard;
+class Walsender;
 struct ClientLogin;
 
 class Client final : public ring::Stream {
@@ -44,10 +47,11 @@ class Client final : public ring::Stream {
     authenticating,  // a password message is awaited
     login_waiting,   // authenticated; waits for a server connection that tells or checks parameters
     idle,
-    waiting,     // for a server connection
-    linked,      // has one
-    console,     // talks to pgring itself
-    cancelling,  // carried a CancelRequest that is on its way
+    waiting,      // for a server connection
+    linked,       // has one
+    replicating,  // has a connection to PostgreSQL of its own, or is about to
+    console,      // talks to pgring itself
+    cancelling,   // carried a CancelRequest that is on its way
     closing,
   };
 
@@ -99,6 +103,13 @@ class Client final : public ring::Stream {
   [[nodiscard]] bool between_messages() const { return !group_open_ && !framer_.inside_body(); }
   [[nodiscard]] bool closes_when_idle() const { return close_when_idle_; }
 
+  // Its connection for replication: usable, not to be had, at its end.
+  void replication_ready(const ParameterList& parameters);
+  void replication_refused(const wire::ParsedError& error);
+  void replication_ended(std::string_view reason);
+  // A pause is over.
+  void resume_replication();
+
   // A last word, then the end.
   void fatal(std::string_view sqlstate, std::string_view message, std::string_view detail = {},
              std::string_view hint = {});
@@ -115,6 +126,8 @@ class Client final : public ring::Stream {
   [[nodiscard]] Phase phase() const { return phase_; }
   [[nodiscard]] Pool* pool() const { return pool_; }
   [[nodiscard]] Server* server() const { return server_; }
+  [[nodiscard]] Walsender* walsender() const { return walsender_; }
+  [[nodiscard]] wire::Replication replication() const { return replication_; }
   [[nodiscard]] const PeerAddress& peer() const { return peer_; }
   [[nodiscard]] const std::string& user() const { return user_; }
   [[nodiscard]] std::string_view database() const { return database_; }
@@ -161,14 +174,23 @@ class Client final : public ring::Stream {
   void authenticated();
   void enter_pool();
   void finish_login();
+  void greet(std::string welcome);
   void enter_console();
+
+  // replication.cc
+  [[nodiscard]] bool read_replication(const wire::StartupMessage& message);
+  void keep_replication_parameters(const wire::StartupMessage& message);
+  void enter_replication();
+  void open_walsender();
+  void relay_replication(ring::Slice slice);
 
   // client_relay.cc
   enum class Verdict : std::uint8_t { forward, drop, hold, stop };
   void relay(ring::Slice slice);
   [[nodiscard]] Verdict begin_message(const wire::Framer::Part& part,
                                       std::span<const std::byte> chunk);
-  [[nodiscard]] Verdict begin_unlinked(const wire::Framer::Part& part);
+  [[nodiscard]] Verdict begin_unlinked(const wire::Framer::Part& part,
+                                       std::span<const std::byte> body);
   void gather(ring::Slice slice);
   [[nodiscard]] Verdict begin_as_is(const wire::Framer::Part& part,
                                     std::span<const std::byte> body);
@@ -213,6 +235,17 @@ class Client final : public ring::Stream {
     std::string before = {};        // messages the client gets before the error
   };
   [[nodiscard]] Verdict refuse(Refusal refusal);
+
+  // client_begin.cc
+  // A transaction that the client has begun and no server connection knows of yet.
+  enum class Begun : std::uint8_t {
+    no,
+    yes,
+    failed,  // it was cancelled while it waited
+  };
+  [[nodiscard]] bool answer_begin(std::span<const std::byte> body);
+  void send_begin();
+  [[nodiscard]] char idle_status() const;
 
   // client_query.cc
   [[nodiscard]] Verdict begin_query(const wire::Framer::Part& part,
@@ -260,12 +293,14 @@ class Client final : public ring::Stream {
   bool gathered_ = false;      // the first held message is complete
   bool forwarding_ = false;    // the message under way goes to the server (else it is dropped)
   bool usable_ = false;        // linked and not waiting for an answer to something of ours
+  Begun begun_ = Begun::no;
   bool close_when_idle_ = false;
   bool waiting_noticed_ = false;
   bool counted_ = false;  // in the process-wide number of clients
   bool logged_in_ = false;
   bool long_cancel_key_ = false;  // it speaks protocol 3.2
   Dropping dropping_ = Dropping::nothing;
+  wire::Replication replication_ = wire::Replication::none;
 
   std::vector<ring::Slice> held_;  // received while waiting, or a message that is not complete yet
   std::uint64_t gathering_ = 0;    // bytes that message lacks
@@ -280,6 +315,7 @@ class Client final : public ring::Stream {
   Overrides startup_overrides_;  // what RESET ALL goes back to
   std::unique_ptr<ClientLogin> login_;
   std::unique_ptr<ConsoleSession> console_;
+  Walsender* walsender_ = nullptr;
   std::string user_;
   std::string database_;
   ring::Timer timer_;

@@ -38,6 +38,7 @@ void Client::cancel_held() {
                                       .detail = {},
                                       .hint = {}});
   send_text(error);
+  if (begun_ != Begun::no) begun_ = Begun::failed;
   dropping_ = Dropping::request;
   arm_timer();
   // Much may have been held, so that no more was read; what goes on to wait may stop it again.
@@ -61,7 +62,7 @@ void Client::dropped(char type) {
   if (type != frontend::Sync && dropping_ != Dropping::one_message) return;
   dropping_ = Dropping::nothing;
   std::string ready;
-  wire::append_ready_for_query(ready, 'I');
+  wire::append_ready_for_query(ready, idle_status());
   send_text(ready);
 }
 

@@ -134,15 +134,8 @@ bool Client::startup_message(const wire::StartupMessage& message, std::string_vi
     fatal(wire::sqlstate::cannot_connect_now, "pgring is shutting down");
     return false;
   }
-  if (const auto replication = message.find("replication");
-      replication && *replication != "false" && *replication != "off" && *replication != "no" &&
-      *replication != "0") {
-    fatal(wire::sqlstate::feature_not_supported,
-          "replication connections are not supported by pgring", {},
-          "Connect to PostgreSQL directly for replication.");
-    return false;
-  }
   login.is_console = is_console_database(database_);
+  if (!read_replication(message)) return false;
   const DatabaseConfig* database = login.is_console ? nullptr : find_database(config, database_);
   login.known = login.is_console ? contains(config.console.admins, user_) ||
                                        contains(config.console.viewers, user_)
@@ -151,7 +144,8 @@ bool Client::startup_message(const wire::StartupMessage& message, std::string_vi
     login.key = {database_, database->user.empty() ? user_ : database->user};
     // A home stays: names that cannot log in must not make any.
     login.known = config.auth.method == AuthMethod::trust || config.users.contains(user_);
-    if (login.known && move_home()) return false;
+    // Nor one that replicates: it stays where it is.
+    if (login.known && replication_ == wire::Replication::none && move_home()) return false;
   }
   if (message.needs_negotiation()) {
     std::string answer;
@@ -216,6 +210,10 @@ bool Client::move_home() {
 }
 
 bool Client::read_parameters(const wire::StartupMessage& message) {
+  if (replication_ != wire::Replication::none) {
+    keep_replication_parameters(message);
+    return true;
+  }
   ParameterList list;
   for (const auto& [name, value] : message.parameters) {
     if (name == "user" || name == "database" || name == "replication") continue;
@@ -239,6 +237,7 @@ void Client::authenticated() {
   wire::append_authentication_ok(answer);
   send_text(answer);
   if (login_->is_console) return enter_console();
+  if (replication_ != wire::Replication::none) return enter_replication();
   enter_pool();
 }
 
@@ -278,22 +277,13 @@ void Client::enter_pool() {
   pool_->acquire(*this);
 }
 
-void Client::finish_login() {
-  if (server_ != nullptr) {
-    defaults_ = server_->defaults();
-    pool_->parameters().remember_canonical(login_->asked.list(), overrides_.list());
-  }
+// Its parameters, its key, and that it may begin.
+void Client::greet(std::string welcome) {
   shard_.register_client(*this);
-  std::string welcome;
-  for (const auto& [name, value] : *defaults_) {
-    const auto* own = find_parameter(overrides_.list(), name);
-    wire::append_parameter_status(welcome, name, own == nullptr ? value : own->value);
-  }
   wire::append_backend_key_data(welcome, cancel_pid_, wire::as_bytes(shard_.cancel_secret(*this)));
   wire::append_ready_for_query(welcome, 'I');
   send_text(welcome);
 
-  ++pool_->stats().logins;
   logged_in_ = true;
   if (shard_.config().log.connections) {
     log::info("client connected", {{"shard", shard_.index()},
@@ -302,6 +292,20 @@ void Client::finish_login() {
                                    {"database", database_},
                                    {"user", user_}});
   }
+}
+
+void Client::finish_login() {
+  if (server_ != nullptr) {
+    defaults_ = server_->defaults();
+    pool_->parameters().remember_canonical(login_->asked.list(), overrides_.list());
+  }
+  std::string welcome;
+  for (const auto& [name, value] : *defaults_) {
+    const auto* own = find_parameter(overrides_.list(), name);
+    wire::append_parameter_status(welcome, name, own == nullptr ? value : own->value);
+  }
+  greet(std::move(welcome));
+  ++pool_->stats().logins;
   const std::string rest = std::move(login_->input);
   startup_overrides_ = overrides_;
   login_.reset();

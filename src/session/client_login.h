@@ -4,6 +4,8 @@
 #include <array>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "src/pool/placement.h"
 #include "src/session/parameters.h"
@@ -26,6 +28,8 @@ struct ClientLogin {
   PoolKey key;
   PoolHome* home = nullptr;
   std::uint32_t part = 0;
+  // Of a client that replicates: what its startup packet says besides user and database.
+  std::vector<std::pair<std::string, std::string>> replication_parameters;
   Overrides asked;  // the startup packet's parameters, as the client spelled them
 };
 

@@ -142,13 +142,14 @@ Client::Verdict Client::begin_message(const wire::Framer::Part& part,
     }
   }
   if (server_ == nullptr) {
-    const Verdict verdict = begin_unlinked(part);
+    const Verdict verdict = begin_unlinked(part, body);
     if (verdict != Verdict::forward) return verdict;
   }
   if (server_->queue().empty() && !group_open_) {
     requested_ = shard_.now();
-    if (server_->transaction_status() == 'I') transaction_ = requested_;
+    if (server_->transaction_status() == 'I' && begun_ == Begun::no) transaction_ = requested_;
   }
+  if (begun_ != Begun::no) send_begin();
   // PostgreSQL does not look at what comes before the Sync of a group that has failed.
   if (server_->queue().skipping() && is_skipped(part.type)) return Verdict::drop;
   switch (part.type) {
@@ -174,8 +175,10 @@ Client::Verdict Client::begin_message(const wire::Framer::Part& part,
 }
 
 // No server connection yet: most messages need one.
-Client::Verdict Client::begin_unlinked(const wire::Framer::Part& part) {
+Client::Verdict Client::begin_unlinked(const wire::Framer::Part& part,
+                                       std::span<const std::byte> body) {
   if (dropping_ != Dropping::nothing) return drop_cancelled(part.type);
+  if (part.type == frontend::Query && part.ends && answer_begin(body)) return Verdict::drop;
   switch (part.type) {
     case frontend::CopyData:  // late, after the server ended the copy: PostgreSQL drops these too
     case frontend::CopyDone:

@@ -9,6 +9,7 @@ namespace stream_role {
 inline constexpr std::uint8_t client = 1;
 inline constexpr std::uint8_t server = 2;
 inline constexpr std::uint8_t cancel = 3;  // a connection to a server that carries a CancelRequest
+inline constexpr std::uint8_t walsender = 4;
 }  // namespace stream_role
 
 namespace timer_kind {  // 0 is the loop's own
@@ -19,6 +20,7 @@ inline constexpr std::uint32_t pool_waiters = 4;
 inline constexpr std::uint32_t maintenance = 5;
 inline constexpr std::uint32_t console = 6;    // a command that waits
 inline constexpr std::uint32_t pool_seek = 7;  // a pool that is short of connections
+inline constexpr std::uint32_t walsender = 8;
 }  // namespace timer_kind
 
 namespace buffer_group {

@@ -6,6 +6,7 @@
 #include "src/console/session.h"
 #include "src/log/log.h"
 #include "src/server/server.h"
+#include "src/server/walsender.h"
 #include "src/shard/roles.h"
 #include "wire/limits.h"
 #include "wire/message_builder.h"
@@ -68,35 +69,6 @@ void Shard::turn() {
   if (life_ != Life::serving) maintain_life();
 }
 
-bool Shard::finished() const {
-  return life_ != Life::serving && clients_.empty() && !has_work() &&
-         shared_.working_shards.load() == 0;
-}
-
-bool Shard::only_consoles() const {
-  for (const Client* client = clients_.front(); client != nullptr;
-       client = ClientList::next(*client)) {
-    if (client->phase() != Client::Phase::console) return false;
-  }
-  return true;
-}
-
-void Shard::close_consoles() {
-  for (Client* client = clients_.front(); client != nullptr;) {
-    Client* const next = ClientList::next(*client);
-    client->fatal(wire::sqlstate::admin_shutdown, "pgring is shutting down");
-    client = next;
-  }
-}
-
-bool Shard::has_work() const {
-  const bool listening =
-      std::ranges::any_of(listeners_, [](const auto& listener) { return listener->running(); });
-  const bool open =
-      std::ranges::any_of(pools_, [](const auto& entry) { return !entry.second->drained(); });
-  return listening || open || !cancels_.empty() || !only_consoles();
-}
-
 // The loop's events.
 
 void Shard::on_accepted(ring::Listener&, int socket) {
@@ -125,6 +97,8 @@ void Shard::on_refused(ring::Listener&, int socket) {
 
 void Shard::on_connected(ring::Stream& stream, int error) {
   if (stream.role() == stream_role::server) return static_cast<Server&>(stream).connected(error);
+  if (stream.role() == stream_role::walsender)
+    return static_cast<Walsender&>(stream).connected(error);
   static_cast<CancelConnection&>(stream).connected(error);
 }
 
@@ -133,23 +107,28 @@ void Shard::on_received(ring::Stream& stream, ring::Slice slice) {
     return static_cast<Client&>(stream).received(std::move(slice));
   if (stream.role() == stream_role::server)
     return static_cast<Server&>(stream).received(std::move(slice));
+  if (stream.role() == stream_role::walsender)
+    return static_cast<Walsender&>(stream).received(std::move(slice));
 }
 
 void Shard::on_end(ring::Stream& stream, int error) {
   if (stream.role() == stream_role::client) return static_cast<Client&>(stream).ended(error);
   if (stream.role() == stream_role::server) return static_cast<Server&>(stream).ended(error);
+  if (stream.role() == stream_role::walsender) return static_cast<Walsender&>(stream).ended(error);
   static_cast<CancelConnection&>(stream).ended(error);
 }
 
 void Shard::on_send_failed(ring::Stream& stream, int error) {
   if (stream.role() == stream_role::client) return static_cast<Client&>(stream).send_failed(error);
   if (stream.role() == stream_role::server) return static_cast<Server&>(stream).send_failed(error);
+  if (stream.role() == stream_role::walsender) return static_cast<Walsender&>(stream).send_failed();
   static_cast<CancelConnection&>(stream).ended(error);
 }
 
 void Shard::on_sent(ring::Stream& stream) {
   if (stream.role() == stream_role::client) return static_cast<Client&>(stream).sent();
   if (stream.role() == stream_role::server) return static_cast<Server&>(stream).sent();
+  if (stream.role() == stream_role::walsender) return static_cast<Walsender&>(stream).sent();
 }
 
 void Shard::on_quiet(ring::Stream& stream) {
@@ -165,6 +144,8 @@ void Shard::on_closed(ring::Stream& stream) {
   } else if (stream.role() == stream_role::server) {
     auto& server = static_cast<Server&>(stream);
     server.pool().server_closed(server);
+  } else if (stream.role() == stream_role::walsender) {
+    walsenders_.erase(&static_cast<Walsender&>(stream));
   } else {
     auto& cancel = static_cast<CancelConnection&>(stream);
     cancel.closed();
@@ -178,6 +159,8 @@ void Shard::on_timer(ring::Timer& timer) {
       return static_cast<Client*>(timer.owner)->timer_due();
     case timer_kind::server:
       return static_cast<Server*>(timer.owner)->timer_due();
+    case timer_kind::walsender:
+      return static_cast<Walsender*>(timer.owner)->timer_due();
     case timer_kind::cancel:
       return static_cast<CancelConnection*>(timer.owner)->timer_due();
     case timer_kind::pool_waiters:
@@ -312,57 +295,14 @@ void Shard::apply_pause() {
     if (paused == pool->paused()) continue;
     paused ? pool->pause() : pool->resume();
   }
-}
-
-void Shard::stop_listening() {
-  for (const auto& listener : listeners_) listener->stop();
-}
-
-void Shard::apply_life() {
-  life_ = shared_.life.load(std::memory_order_relaxed);
-  if (life_ == Life::serving) return;
-  stop_listening();
-  for (Client* client = clients_.front(); client != nullptr;) {
-    Client* const next = ClientList::next(*client);
-    if (life_ == Life::stopping) {
-      client->fatal(wire::sqlstate::admin_shutdown,
-                    "terminating connection due to administrator command");
-    } else if (life_ == Life::finishing) {
-      client->close_when_idle();
-    }
-    client = next;
-  }
-}
-
-void Shard::maintain_life() {
-  const bool pools_are_idle = only_consoles();
-  for (const auto& [key, pool] : pools_) {
-    if (life_ == Life::stopping) {
-      pool->stop();
-    } else if (pools_are_idle || life_ == Life::finishing) {
-      pool->end("pgring is shutting down");
-    }
-  }
-  count_work();
-}
-
-void Shard::count_work() {
-  if (has_work() == works_) return;
-  works_ = !works_;
-  if (works_) {
-    shared_.working_shards.fetch_add(1);
-  } else if (shared_.working_shards.fetch_sub(1) == 1) {
-    for (const auto& shard : shared_.shards) {
-      Shard* const target = shard.get();
-      target->post([target] { target->close_consoles(); });
-    }
-  }
+  resume_replication();
 }
 
 void Shard::reload(std::shared_ptr<const Runtime> runtime) {
   runtime_ = std::move(runtime);
   scram_secrets_.clear();
   for (const auto& [key, pool] : pools_) pool->reload(runtime_->config);
+  check_replication();
   open_forced_pools();
 }
 

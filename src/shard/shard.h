@@ -3,6 +3,8 @@
 // Owner:  Shared holds it; all but post() is for its own thread.
 // Life:   open() on the thread, run() until nothing is left to do after a stop.
 // Hot path: the on_… functions run once per completion.
+// Files:  shard.cc events, clients, pools, commands; shard_cancel.cc cancels; shard_life.cc its end;
+//         shard_replication.cc walsenders.
 #pragma once
 
 #include <cstdint>
@@ -24,6 +26,8 @@
 #include "wire/cancel_secret.h"
 
 namespace pgring {
+
+class Walsender;
 
 // Server connections that came from other shards, and that went to them, since the start.
 struct ShardCounters {
@@ -73,6 +77,7 @@ class Shard {
   void cancel_asked(Client& client, std::uint32_t shard, std::uint32_t pid, std::string secret);
   void cancel(std::uint32_t pid, std::string_view secret, CancelOrigin origin);
   void start_cancel(Server& server, std::optional<CancelOrigin> origin);
+  void start_cancel(const Walsender& walsender, std::optional<CancelOrigin> origin);
   void cancel_forwarded(const CancelOrigin& origin);
   void forget_server(const Server& server);
 
@@ -89,6 +94,13 @@ class Shard {
   void adopt_server(PoolHome& home, std::uint32_t part, ServerState state);
   // Destroyed at the end of the turn.
   void retire(std::unique_ptr<Server> server) { retired_servers_.push_back(std::move(server)); }
+
+  // Replication connections (shard_replication.cc).
+  using WalsenderMap = std::map<const Walsender*, std::unique_ptr<Walsender>>;
+  void keep(std::unique_ptr<Walsender> walsender);  // until its stream is closed
+  // An empty name: all databases. Their clients are told the reason.
+  void end_replication(std::string_view database, std::string_view reason);
+  [[nodiscard]] const WalsenderMap& walsenders() const { return walsenders_; }
 
   // Commands, on the shard's thread.
   void apply_life();
@@ -128,6 +140,9 @@ class Shard {
   void maintain_life();
   void count_work();
   void apply_pause();
+  void check_replication();
+  void resume_replication();
+  void start_cancel(const CancelTarget& target, Server* server, std::optional<CancelOrigin> origin);
 
   Shared& shared_;
   std::uint32_t index_;
@@ -145,6 +160,7 @@ class Shard {
   std::vector<std::uint32_t> free_keys_;
   wire::CancelSecrets cancel_secrets_;
   std::map<const CancelConnection*, std::unique_ptr<CancelConnection>> cancels_;
+  WalsenderMap walsenders_;
   std::map<std::string, wire::ScramSecret, std::less<>> scram_secrets_;
   std::map<std::uint64_t, Client*> cancelling_;
   ring::Timer maintenance_;

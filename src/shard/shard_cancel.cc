@@ -58,6 +58,8 @@ void Shard::cancel_asked(Client& client, std::uint32_t shard, std::uint32_t pid,
 void Shard::cancel(std::uint32_t pid, std::string_view secret, CancelOrigin origin) {
   Client* const client = find_client(pid, secret);
   Server* const server = client == nullptr ? nullptr : client->server();
+  if (client != nullptr && client->walsender() != nullptr)
+    return start_cancel(*client->walsender(), origin);
   if (server == nullptr) {
     if (client != nullptr) client->cancel_waiting();
     if (client != nullptr && client->phase() == Client::Phase::console) client->console()->cancel();
@@ -70,17 +72,24 @@ void Shard::cancel(std::uint32_t pid, std::string_view secret, CancelOrigin orig
   if (server->own() == Server::Own::replay) return server->cancel_when_usable(origin);
   // Its query is answered; PostgreSQL is asked what that has left.
   if (server->own() != Server::Own::none) return cancel_forwarded(origin);
+  if (server->prepares_for_client()) return server->cancel_when_usable(origin);
   start_cancel(*server, origin);
 }
 
 void Shard::start_cancel(Server& server, std::optional<CancelOrigin> origin) {
+  start_cancel({server.pool().settings().server, server.backend_pid(), server.cancel_secret()},
+               &server, origin);
+}
+
+void Shard::start_cancel(const CancelTarget& target, Server* server,
+                         std::optional<CancelOrigin> origin) {
   const auto& addresses = runtime_->addresses;
-  const auto found = addresses.find(server.pool().settings().server);
-  if (server.cancel_secret().empty() || found == addresses.end() || found->second.empty()) {
+  const auto found = addresses.find(target.server);
+  if (target.secret.empty() || found == addresses.end() || found->second.empty()) {
     if (origin) cancel_forwarded(*origin);
     return;
   }
-  auto owned = std::make_unique<CancelConnection>(*this, server, origin);
+  auto owned = std::make_unique<CancelConnection>(*this, target, server, origin);
   CancelConnection& cancel = *owned;
   if (!cancel.start(found->second.front(), config().timeouts.cancel_wait)) {
     log::warning("cancel request could not be sent: no socket", {{"shard", index_}});

@@ -15,6 +15,7 @@
 #include "src/budget/facts_desk.h"
 #include "src/pool/placement.h"
 #include "src/shard/client_limits.h"
+#include "src/shard/replication_limits.h"
 #include "src/shard/superuser_hints.h"
 
 namespace pgring {
@@ -40,6 +41,7 @@ struct Shared {
   FactsDesks facts;
   // Constant after start; may be empty. Called on the thread of the shard that asked, with the server's name.
   std::function<void(const std::string& server, const Learned& learned)> facts_learned;
+  ReplicationLimits replication;  // outlives the shards' last walsenders
   // Shards that have more left than console clients. None, in a shutdown: the consoles are closed and all
   // shards end; until then each of them answers what a console asks.
   std::atomic<std::uint32_t> working_shards;

@@ -120,6 +120,6 @@ def target(request):
         server = Direct(request.getfixturevalue("postgres"))
     else:
         server = request.getfixturevalue("pgring")(
-            database={"pool_mode": "transaction", "pool_size": POOL_SIZE})
+            lazy_begin=True, database={"pool_mode": "transaction", "pool_size": POOL_SIZE})
     with contextlib.ExitStack() as stack:
         yield Target(server, stack)

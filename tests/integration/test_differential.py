@@ -38,7 +38,7 @@ class Poolers:
 
 class Pooler:
     def __init__(self, postgres, mode):
-        self.process = Pgring(postgres, changes={"auth": {"method": "trust"}, "shards": {"count": 1}},
+        self.process = Pgring(postgres, lazy_begin=True, changes={"auth": {"method": "trust"}, "shards": {"count": 1}},
                               database={"pool_size": POOL_SIZE, "pool_mode": mode}).start()
         self._shufflers = {}
 

@@ -60,7 +60,7 @@ def leftovers(pooler):
     pytest.param(4, 400, LONG_S, id="four shards, long", marks=pytest.mark.long)])
 def test_no_client_gets_what_is_anothers(pgring, postgres, many_files, shards, clients, seconds):
     postgres.admin.execute(TABLES)
-    pooler = pgring(changes=config(shards))
+    pooler = pgring(changes=config(shards), lazy_begin=True)
     world = World(pooler, list(POOLS), ALL, seed(), defaults(postgres))
     print(f"\nseed {world.seed}, features {sorted(FEATURES)}")
     asyncio.run(world.run(clients, seconds))

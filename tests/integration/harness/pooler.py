@@ -39,8 +39,12 @@ class Pgring:
     """One pgring and its folder. Made by the `pgring` fixture, which also stops it."""
 
     def __init__(self, postgres, changes=None, userlist=None, database=None, env=None, limits=None,
-                 wrapper=(), run_as=None):
-        """`changes` is laid over the default config; `database` over [database."*"]."""
+                 wrapper=(), run_as=None, lazy_begin=False):
+        """`changes` is laid over the default config; `database` over [database."*"].
+
+        Tests hold server connections by BEGIN, so it takes one, unless they want it otherwise.
+        """
+        self._lazy_begin = lazy_begin
         self.postgres = postgres
         self.root = tempfile.mkdtemp(prefix="pgring-it-")
         os.chmod(self.root, 0o755)
@@ -82,8 +86,10 @@ class Pgring:
     def write_config(self, changes=None):
         if changes:
             self.config = toml.merge(self.config, changes)
+        databases = {name: {"lazy_begin": self._lazy_begin, **entry}
+                     for name, entry in self.config.get("database", {}).items()}
         with open(self.config_path, "w") as file:
-            file.write(toml.dump(self.config))
+            file.write(toml.dump({**self.config, "database": databases}))
         os.chmod(self.config_path, 0o600)
 
     def write_userlist(self, text):

@@ -42,6 +42,11 @@ local all app_md5 md5
 host all app_md5 all md5
 local all all scram-sha-256
 host all all all scram-sha-256
+local replication owner trust
+local replication app_trust trust
+local replication app_md5 md5
+local replication all scram-sha-256
+host replication all all scram-sha-256
 """
 
 SETTINGS = {
@@ -53,6 +58,9 @@ SETTINGS = {
     "full_page_writes": "off",
     "shared_buffers": "64MB",
     "autovacuum": "off",
+    "wal_level": "logical",
+    "max_wal_senders": "20",
+    "max_replication_slots": "20",
     "logging_collector": "off",
     "log_min_messages": "warning",
     "log_line_prefix": "%m [%p] %u@%d ",
@@ -114,6 +122,13 @@ class Postgres:
                               cwd="/", **self._as_user)
         assert done.returncode == 0, f"{name}: {done.stdout}\n{done.stderr}"
 
+    def program(self, name, *arguments, **options):
+        """One of PostgreSQL's programs, started as its account in its folder."""
+        return subprocess.Popen([f"{self.bin}/{name}", *arguments], cwd=self.root, text=True,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                preexec_fn=die_with_parent(signal.SIGKILL), **self._as_user,
+                                **options)
+
     def start(self):
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
@@ -168,6 +183,12 @@ class Postgres:
             "select pid from pg_stat_activity where backend_type = 'client backend'"
             " and pid <> pg_backend_pid() and application_name not like 'itest-direct%%'"
             f" and ({where}) order by pid").fetchall()
+        return [row[0] for row in rows]
+
+    def walsenders(self, where="true"):
+        """Pids of replication connections, those of the tests too."""
+        rows = self.admin.execute("select pid from pg_stat_activity where"
+                                  f" backend_type = 'walsender' and ({where})").fetchall()
         return [row[0] for row in rows]
 
     def secret(self, role):

@@ -50,7 +50,7 @@ TEST_CASE("config keys: each has a type and one sentence of meaning, and stands 
     CHECK(key.meaning.ends_with('.'));
     CHECK(seen.insert(fmt::format("{}.{}", key.section, key.name)).second);
   }
-  CHECK(seen.size() == 56);
+  CHECK(seen.size() == 57);
 }
 
 TEST_CASE("config keys: ring.disable knows the ring's capabilities, all of them and no others") {
@@ -84,12 +84,27 @@ TEST_CASE("config rows: an empty file with one database shows every key with its
   CHECK(find("shards.count").value == "auto");
   CHECK(find("ring.client_buffer_size").value == "4KiB");
   CHECK(find("database.app.max_clients").value == "unlimited");
+  CHECK(find("server.main.max_replication").value == "10");
   CHECK(find("timeouts.query_wait").value == "2m");
   CHECK(find("timeouts.query").value == "off");
   CHECK(find("timeouts.server_lifetime").value == "1h");
   CHECK(find("auth.method").value == "scram-sha-256");
   CHECK(find("log.connections").value == "true");
   CHECK(find("log.level").changeable);
+}
+
+TEST_CASE("config keys: max_replication is a number, 0 is none, and nothing is unlimited") {
+  const auto with = [](std::string_view value) {
+    return fmt::format("[server.main]\nmax_replication = {}\n[database.app]\n", value);
+  };
+  CHECK(good(with("0")).config.servers.at("main").max_replication == 0);
+  CHECK(good(with("25")).config.servers.at("main").max_replication == 25);
+  for (const auto* value : {"-1", "262144", "\"unlimited\"", "\"auto\""}) {
+    CAPTURE(value);
+    const auto result = parse_config(with(value), "f.toml");
+    REQUIRE_FALSE(result);
+    CHECK(result.error().errors.at(0).key == "server.main.max_replication");
+  }
 }
 
 TEST_CASE("config rows: secrets are shown as stars") {

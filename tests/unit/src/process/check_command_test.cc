@@ -46,7 +46,7 @@ TEST_CASE("check: a good file says what would run") {
         "server sock: /run/postgresql/.s.PGSQL.5432, 20 connections or more",
         "database app: server main, session pooling, pool size 7 per role, as role u, up to 7",
         "database \"*\" (any other): server sock, transaction pooling, pool size 20 per role",
-        "10102 needed (10000 clients + 27 servers + 75 fixed)", "memlock:      1024 KiB needed"}) {
+        "10122 needed (10000 clients + 27 servers + 95 fixed)", "memlock:      1024 KiB needed"}) {
     CAPTURE(part);
     CHECK(contains(report.output, part));
   }

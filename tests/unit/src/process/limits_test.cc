@@ -19,8 +19,8 @@ TEST_CASE("limits: descriptors are clients, one full pool per database, and what
   CHECK(needs.shards == 4);
   CHECK(needs.client_fds == 10'000);
   CHECK(needs.server_fds == 25);
-  CHECK(needs.fixed_fds == 64 + 3 * 4 + 4 + 1);  // 4 TCP listeners, 1 Unix socket
-  CHECK(needs.fds == 10'000 + 25 + 81);
+  CHECK(needs.fixed_fds == 64 + 3 * 4 + 4 + 1 + 10);  // 4 TCP listeners, 1 Unix socket, walsenders
+  CHECK(needs.fds == 10'000 + 25 + 91);
   CHECK(needs.memlock == 4 * 512 * 1024);
   CHECK(check_limits(loaded.config, host));
 }
@@ -32,7 +32,7 @@ TEST_CASE("limits: too many clients are refused with the limit, the number and t
   REQUIRE(result.error().size() == 1);
   CHECK(
       result.error()[0] ==
-      "max_clients = 30000 needs 30101 file descriptors, the hard limit (RLIMIT_NOFILE) is 20000: "
+      "max_clients = 30000 needs 30111 file descriptors, the hard limit (RLIMIT_NOFILE) is 20000: "
       "set LimitNOFILE= in the unit, or lower listen.max_clients");
 }
 
