@@ -10,7 +10,7 @@ sys.path.insert(0, os.path.dirname(__file__))
 
 from harness.fixtures import (  # noqa: E402,F401
     many_files, opened, own_postgres, pgring, pgring_idle, postgres, raw, shared_small_postgres,
-    small_pgring, small_postgres)
+    small_pgring, small_postgres, steer)
 from harness.pooler import binary  # noqa: E402
 from harness.replication import front, publisher  # noqa: E402,F401
 

@@ -8,6 +8,7 @@ from harness.budget import USERLIST, SmallPostgres, config
 from harness.pooler import Pgring
 from harness.postgres import Postgres
 from harness.raw import RawClient
+from harness.steer import Steer
 from harness.wait import until
 
 
@@ -116,6 +117,20 @@ def raw():
     yield make
     for client in clients:
         client.close()
+
+
+@pytest.fixture
+def steer():
+    """Makes Steers and lets go of what they hold."""
+    made = []
+
+    def make(pooler, size, **options):
+        made.append(Steer(pooler, size, **options))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
 
 
 @pytest.fixture
