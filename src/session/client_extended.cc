@@ -294,7 +294,7 @@ Client::Resolved Client::make_ready(const StatementRef& statement, Version& vers
   if (const auto* const copy = server_->statements().use(*statement)) {
     if (version == nullptr && copy->version != nullptr) version = copy->version;
     if (!statement->has_fixed_rows() || version == copy->version ||
-        (version != nullptr && copy->version != nullptr && version->same_rows(*copy->version))) {
+        (version != nullptr && copy->version != nullptr && version->binds_alike(*copy->version))) {
       touch(*statement);
       return {.statement = statement.get(), .verdict = Verdict::forward};
     }

@@ -94,8 +94,17 @@ TEST_CASE("statement version: rows without columns are not the same as no rows")
   const auto none = columns_of({});
   REQUIRE(none.has_value());
   CHECK_FALSE(none->empty());
-  CHECK_FALSE(StatementVersion{.types = {}, .columns = *none}.same_rows({}));
-  CHECK(StatementVersion{}.same_rows({}));
+  CHECK_FALSE(StatementVersion{.types = {}, .columns = *none}.binds_alike({}));
+  CHECK(StatementVersion{}.binds_alike({}));
+}
+
+TEST_CASE(
+    "statement version: other types of parameters are another version, though rows are the same") {
+  const StatementVersion int4{.types = {23}, .columns = {}};
+  const StatementVersion int8{.types = {20}, .columns = {}};
+  CHECK(int4.binds_alike(int4));
+  CHECK_FALSE(int4.binds_alike(int8));
+  CHECK_FALSE(int4.binds_alike({}));
 }
 
 TEST_CASE("statement version: a RowDescription that is cut or too long is none") {
