@@ -299,7 +299,7 @@ Client::Resolved Client::make_ready(const StatementRef& statement, Version& vers
     const bool same = version == copy->version ||
                       (version != nullptr && copy->version != nullptr &&
                        version->types == copy->version->types &&
-                       (!statement->has_fixed_rows() || version->same_rows(*copy->version)));
+                       (!statement->has_fixed_rows() || version->binds_alike(*copy->version)));
     if (same) {
       touch(*statement);
       return {.statement = statement.get(), .verdict = Verdict::forward};

@@ -37,9 +37,11 @@ bool is_planned(std::string_view text) {
 std::optional<std::vector<std::uint32_t>> parse_parameter_description(
     std::span<const std::byte> body) {
   wire::ByteReader reader{body};
-  std::vector<std::uint32_t> types(reader.read_u16());
+  const std::uint32_t count = reader.read_u16();
+  // Before there is room made for them: the body may be cut.
+  if (!reader.ok() || reader.remaining() != std::size_t{count} * 4) return std::nullopt;
+  std::vector<std::uint32_t> types(count);
   for (std::uint32_t& type : types) type = reader.read_u32();
-  if (!reader.at_end()) return std::nullopt;
   return types;
 }
 

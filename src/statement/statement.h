@@ -32,8 +32,9 @@ struct StatementVersion {
   std::vector<std::uint32_t> types;
   std::string columns;
 
-  [[nodiscard]] bool same_rows(const StatementVersion& other) const {
-    return columns == other.columns;
+  // Whether a Bind of the one is a Bind of the other: binary values of parameters are read by type, too.
+  [[nodiscard]] bool binds_alike(const StatementVersion& other) const {
+    return types == other.types && columns == other.columns;
   }
 };
 using Version = std::shared_ptr<const StatementVersion>;  // none: not known yet

@@ -62,7 +62,8 @@ TEST_CASE("error response: cut at any byte it is malformed") {
 
 TEST_CASE("error response: what is written is read back") {
   std::string out;
-  wire::append_error_response(out, {"FATAL", "3D000", "no database", "why", "do this"});
+  wire::append_error_response(out,
+                              {"FATAL", "3D000", "no database", "why", "do this", "InitPostgres"});
   const auto error = parse(wire_test::body_of(out));
   REQUIRE(error.has_value());
   CHECK(error->severity == "FATAL");
@@ -70,6 +71,7 @@ TEST_CASE("error response: what is written is read back") {
   CHECK(error->message == "no database");
   CHECK(error->detail == "why");
   CHECK(error->hint == "do this");
+  CHECK(error->routine == "InitPostgres");
 }
 
 TEST_CASE("error response: random bytes are refused or read, and both happen") {

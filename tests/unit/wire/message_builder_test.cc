@@ -5,6 +5,8 @@
 #include <array>
 #include <string_view>
 
+#include "wire/byte_reader.h"
+
 using namespace std::string_view_literals;
 
 TEST_CASE("message builder: the length counts itself and the body, not the type") {
@@ -95,6 +97,24 @@ TEST_CASE("message builder: errors always carry severity, SQLSTATE and message")
   CHECK(out ==
         "E\0\0\0\x1dSERROR\0VERROR\0CXX000\0Mm\0\0"
         "N\0\0\0\x1fSNOTICE\0VNOTICE\0C00000\0Mm\0\0"sv);
+}
+
+TEST_CASE("message builder: the routine of an error is sent where there is one, behind the hint") {
+  std::string out;
+  wire::append_error_response(out, {"ERROR", "0A000", "m", "d", "h", "RevalidateCachedQuery"});
+  wire::append_error_response(out, {"ERROR", "0A000", "m", "", "", ""});
+  CHECK(out ==
+        "E\0\0\0\x3aSERROR\0VERROR\0C0A000\0Mm\0Dd\0Hh\0RRevalidateCachedQuery\0\0"
+        "E\0\0\0\x1dSERROR\0VERROR\0C0A000\0Mm\0\0"sv);
+}
+
+TEST_CASE("message builder: a message whose body is there already is passed on byte for byte") {
+  std::string out = "old";
+  wire::append_message(out, 'E', wire::as_bytes("SERROR\0\0"sv));
+  wire::append_message(out, '1', {});
+  CHECK(out ==
+        "oldE\0\0\0\x0cSERROR\0\0"
+        "1\0\0\0\x04"sv);
 }
 
 TEST_CASE("message builder: NegotiateProtocolVersion sends the whole version, as PostgreSQL does") {

@@ -2,7 +2,10 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <random>
+#include <string>
+#include <string_view>
 
 using pgring::Request;
 using pgring::RequestEntry;
@@ -30,10 +33,14 @@ void answer_bind(RequestQueue& queue) {
   (void)queue.take();
 }
 
-int fail(RequestQueue& queue) {
-  int dropped = 0;
-  queue.failed([&](RequestEntry&&) { ++dropped; });
-  return dropped;
+void fail(RequestQueue& queue) {
+  queue.failed([](RequestEntry&&) {});
+}
+
+std::string all_types() {
+  std::string types;
+  for (int c = 0; c < 256; ++c) types += static_cast<char>(c);
+  return types;
 }
 
 }  // namespace
@@ -61,8 +68,75 @@ TEST_CASE("request queue: a Sync is answered after the messages before it") {
   answer_bind(queue);
   CHECK_FALSE(queue.answered());
   answer_bind(queue);
-  answer_bind(queue);  // the head is no such message: as in the answer to a simple Query
+  CHECK_FALSE(queue.fits('2'));
   CHECK(queue.answered());
+  CHECK(queue.empty());
+}
+
+TEST_CASE("request queue: what may come as an answer, and what ends it, is as in protocol-flow") {
+  // Method: every byte as a type, for every request; ReadyForQuery is not asked for here.
+  const struct {
+    Request request;
+    std::string_view fits;
+    std::string_view completes;
+  } rows[]{
+      {Request::query, "TDCIGHdc", ""},
+      {Request::function_call, "V", ""},
+      {Request::sync, "", ""},
+      {Request::parse, "1", "1"},
+      {Request::bind, "2", "2"},
+      {Request::close, "3", "3"},
+      {Request::describe_statement, "tTn", "Tn"},
+      {Request::describe_portal, "Tn", "Tn"},
+      {Request::execute, "DCIsGHdc", "CIs"},
+      {Request::bad_flush, "", ""},
+      {Request::copy_end, "", ""},
+  };
+  for (const auto& [request, fits, completes] : rows) {
+    CAPTURE(static_cast<int>(request));
+    const auto queue = queue_of({request});
+    std::string fitting;
+    std::string completing;
+    for (const char type : all_types()) {
+      if (!queue.fits(type)) continue;
+      fitting += type;
+      if (queue.completes(type)) completing += type;
+    }
+    const auto sorted = [](std::string_view text) {
+      std::string copy{text};
+      std::ranges::sort(copy);
+      return copy;
+    };
+    CHECK(fitting == sorted(fits));
+    CHECK(completing == sorted(completes));
+  }
+}
+
+TEST_CASE("request queue: nothing fits where nothing is asked") {
+  const RequestQueue queue;
+  for (const char type : all_types()) CHECK_FALSE(queue.fits(type));
+}
+
+TEST_CASE("request queue: what ends an answer in the extended protocol does not end a Query's") {
+  const auto queue = queue_of({Request::query, Request::execute});
+  for (const char type : all_types()) CHECK_FALSE(queue.completes(type));
+}
+
+TEST_CASE("request queue: take() gives the oldest, and drops the ends of copies that were none") {
+  RequestQueue queue;
+  queue.push({.request = Request::bind, .reply = pgring::Reply::swallow, .statement = 7});
+  queue.push(Request::copy_end);
+  queue.push(Request::copy_end);
+  queue.push({.request = Request::execute, .statement = 8});
+  queue.push(Request::copy_end);
+  const RequestEntry bind = queue.take();
+  CHECK(bind.request == Request::bind);
+  CHECK(bind.reply == pgring::Reply::swallow);
+  CHECK(bind.statement == 7);
+  REQUIRE(queue.size() == 2);
+  CHECK(queue.front().request == Request::execute);
+  CHECK(queue.front().reply == pgring::Reply::forward);
+  CHECK(queue.take().statement == 8);
   CHECK(queue.empty());
 }
 
@@ -108,29 +182,41 @@ TEST_CASE("request queue: a simple COPY keeps its Query and waits for the copy's
 }
 
 TEST_CASE("request queue: the Sync behind an extended COPY is swallowed by the server") {
-  auto queue = queue_of({Request::bind, Request::sync});
+  auto queue = queue_of({Request::execute, Request::sync});
   bool violation = false;
   CHECK_FALSE(queue.enter_copy_in(violation));
   CHECK_FALSE(violation);
   CHECK_FALSE(queue.owes_ready());
-  CHECK(queue.front().request == Request::bind);
+  REQUIRE(queue.size() == 1);
+  CHECK(queue.front().request == Request::execute);
 }
 
 TEST_CASE("request queue: a copy whose end was sent ahead is over, and what follows it stays") {
-  auto queue = queue_of(
-      {Request::bind, Request::sync, Request::copy_end, Request::sync, Request::query});
+  auto queue =
+      queue_of({Request::execute, Request::sync, Request::copy_end, Request::sync, Request::query});
   bool violation = false;
   CHECK(queue.enter_copy_in(violation));
   CHECK_FALSE(violation);
-  answer_bind(queue);
+  REQUIRE(queue.completes('C'));
+  CHECK(queue.take().request == Request::execute);
   CHECK(ready_count(queue) == 2);
 }
 
 TEST_CASE("request queue: a request sent into a COPY is a violation") {
-  for (const auto request : {Request::query, Request::function_call, Request::bind}) {
+  for (const auto request : {Request::query, Request::function_call, Request::parse, Request::bind,
+                             Request::describe_statement, Request::describe_portal,
+                             Request::execute, Request::close, Request::bad_flush}) {
+    CAPTURE(static_cast<int>(request));
     auto queue = queue_of({Request::query, request});
     bool violation = false;
     (void)queue.enter_copy_in(violation);
     CHECK(violation);
   }
+}
+
+TEST_CASE("request queue: a COPY that was asked for by no Query or Execute is a violation") {
+  auto queue = queue_of({Request::bind, Request::sync});
+  bool violation = false;
+  (void)queue.enter_copy_in(violation);
+  CHECK(violation);
 }

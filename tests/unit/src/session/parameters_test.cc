@@ -2,12 +2,13 @@
 
 #include <doctest/doctest.h>
 
+using pgring::erase_parameter;
 using pgring::find_parameter;
 using pgring::Overrides;
 using pgring::ParameterList;
 using pgring::ParameterTable;
+using pgring::planning_settings;
 using pgring::put_parameter;
-using pgring::replay_sql;
 
 namespace {
 
@@ -55,31 +56,46 @@ TEST_CASE("parameters: with() changes one value and leaves the base alone") {
   CHECK(table.with(changed, "DateStyle", "German") == changed);
 }
 
-TEST_CASE("replay: nothing to say between equal states") {
-  ParameterTable table;
-  const auto state = table.intern(list_of({{"TimeZone", "UTC"}}));
-  CHECK(replay_sql(state, state).empty());
-  CHECK(replay_sql({}, {}).empty());
+TEST_CASE("parameters: one is erased without regard to case, and what is not there is not") {
+  auto list = list_of({{"TimeZone", "UTC"}, {"DateStyle", "ISO"}, {"a.b", "1"}});
+  erase_parameter(list, "datestyle");
+  erase_parameter(list, "none");
+  REQUIRE(list.size() == 2);
+  CHECK(find_parameter(list, "DateStyle") == nullptr);
+  CHECK(find_parameter(list, "a.b") != nullptr);
+  CHECK(find_parameter(list, "TimeZone") != nullptr);
+  erase_parameter(list, "A.B");
+  erase_parameter(list, "timezone");
+  CHECK(list.empty());
+  erase_parameter(list, "timezone");
+  CHECK(list.empty());
 }
 
-TEST_CASE("replay: sets what differs and resets what the client does not have") {
-  ParameterTable table;
-  const auto server =
-      table.intern(list_of({{"TimeZone", "UTC"}, {"DateStyle", "German"}, {"my.setting", "x"}}));
-  const auto client =
-      table.intern(list_of({{"TimeZone", "Asia/Tokyo"}, {"application_name", "it's"}}));
-  CHECK(replay_sql(server, client) ==
-        "RESET \"DateStyle\";RESET \"my\".\"setting\";"
-        "SELECT pg_catalog.set_config(E'application_name',E'it''s',false),"
-        "pg_catalog.set_config(E'TimeZone',E'Asia/Tokyo',false)");
-  CHECK(replay_sql(server, {}) ==
-        "RESET \"DateStyle\";RESET \"my\".\"setting\";RESET \"TimeZone\"");
+TEST_CASE("planning settings: what changes nothing about a text is left out") {
+  CHECK(planning_settings({}).empty());
+  CHECK(planning_settings(list_of({{"application_name", "a"},
+                                   {"Statement_Timeout", "1"},
+                                   {"idle_in_transaction_session_timeout", "1"},
+                                   {"idle_session_timeout", "1"},
+                                   {"transaction_timeout", "1"},
+                                   {"lock_timeout", "1"},
+                                   {"deadlock_timeout", "1"},
+                                   {"client_min_messages", "error"},
+                                   {"synchronous_commit", "off"}}))
+            .empty());
 }
 
-TEST_CASE("replay: a value cannot leave its literal") {
-  ParameterTable table;
-  const auto client = table.intern(list_of({{"application_name", "\\'); drop table t; --\xbf'"}}));
-  CHECK(replay_sql({}, client) ==
-        "SELECT pg_catalog.set_config(E'application_name',E'\\\\''); drop table t; "
-        "--\\xBF''',false)");
+TEST_CASE("planning settings: equal for equal settings, however spelled, and for no others") {
+  const std::string path = planning_settings(list_of({{"search_path", "a"}}));
+  CHECK(path == "search_path=a" + std::string(1, '\0'));
+  CHECK(planning_settings(list_of({{"Search_Path", "a"}})) == path);
+  CHECK(planning_settings(list_of({{"search_path", "a"}, {"application_name", "x"}})) == path);
+  CHECK(planning_settings(list_of({{"search_path", "A"}})) != path);
+  CHECK(planning_settings(list_of({{"search_path", ""}})) != path);
+  CHECK(planning_settings(list_of({{"search_path", "a"}, {"role", "r"}})) != path);
+  CHECK(planning_settings(list_of({{"role", "r"}, {"search_path", "a"}})) ==
+        planning_settings(list_of({{"search_path", "a"}, {"role", "r"}})));
+  // A value cannot pass for the next setting: no value holds a zero byte.
+  CHECK(planning_settings(list_of({{"a.b", "1c.d=2"}})) !=
+        planning_settings(list_of({{"a.b", "1"}, {"c.d", "2"}})));
 }
