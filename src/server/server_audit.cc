@@ -163,13 +163,15 @@ void Server::pin_forever() {
 void Server::settings_found(ParameterList settings) {
   for (const Parameter& base : base_) {
     const Parameter* const now = find_parameter(settings, base.name);
+    // RESET ALL knows nothing of connect_query.
+    if (now == nullptr) must_close("what connect_query has set was reset");
     if (now != nullptr && now->value == base.value) erase_parameter(settings, base.name);
   }
-  // Reported changes that no text explained: a function's, or the server's own default's.
-  for (const auto& [name, before] : std::exchange(unexplained_, {})) {
-    if (find_parameter(settings, name) == nullptr) continue;
+  // Reported changes that no text explained: a function has set it, or had and it was rolled back, or the server's own
+  // default has changed.
+  for (const auto& [name, before, now] : std::exchange(unexplained_, {})) {
     auto defaults = *defaults_;
-    put_parameter(defaults, name, before);
+    put_parameter(defaults, name, find_parameter(settings, name) != nullptr ? before : now);
     defaults_ = pool_.parameters().intern(std::move(defaults));
   }
   overrides_ = shard_.parameters().intern(std::move(settings));
