@@ -311,12 +311,14 @@ void Server::parameter_status(std::span<const std::byte> body) {
   const auto parameter = wire::parse_parameter_status(body);
   if (!parameter) return;
   // A change no text of this transaction explains is the server's default, changed for everybody (a reload).
-  const bool ours = own_ == Own::replay || own_ == Own::none;
+  // The client may have left while its replay ran.
   const bool explained =
-      client_ != nullptr && ours && (own_ == Own::replay || (touched_ & explains_settings) != 0);
+      own_ == Own::replay ||
+      (client_ != nullptr && own_ == Own::none && (touched_ & explains_settings) != 0);
   // With the session's user, which is not the login's any more.
-  const bool of_session_user = same_parameter_name(parameter->name, "is_superuser") &&
-                               client_ != nullptr && (explained || own_ == Own::reset);
+  const bool of_session_user =
+      same_parameter_name(parameter->name, "is_superuser") &&
+      (own_ == Own::replay || (client_ != nullptr && (explained || own_ == Own::reset)));
   if (of_session_user) return;
   if (own_ == Own::none) {
     for (Unexplained& one : unexplained_)
