@@ -216,7 +216,8 @@ void SessionClient::at_rest() {
     return cancellable_burst();
   }
   if (!group_open_ && random_.chance(options_.cancels)) {
-    cancel_at_ = world_.now() + std::chrono::microseconds{random_.below(8000)};
+    cancel_at_ = world_.now() +
+                 std::chrono::microseconds{random_.below(random_.chance(500) ? 2'000 : 20'000)};
     return cancellable_burst();
   }
   next_burst();

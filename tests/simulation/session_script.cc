@@ -64,8 +64,10 @@ void SessionClient::group() {
 }
 
 void SessionClient::cancellable_burst() {
-  std::string text = "select '" + mark() + "' from pg_sleep(1)";
-  if (random_.chance(300) && direct_.status() != 'E') text = setting_text() + ';' + text;
+  // It may also be too late: then it is to meet nobody else, nor what pgring asks before the next one comes.
+  std::string text = "select '" + mark() + '\'';
+  if (random_.chance(600)) text += " from pg_sleep(1)";
+  if (random_.chance(400) && direct_.status() != 'E') text = setting_text() + ';' + text;
   std::string message;
   wire::append_query(message, text);
   remember("Q " + text);

@@ -83,13 +83,6 @@ std::string SimSession::value_of(std::string_view name) const {
   return default_of(name);
 }
 
-SimSession::Settings SimSession::session_settings() const {
-  Settings settings = session_;
-  std::erase_if(settings,
-                [](const auto& one) { return is_custom(one.first) && one.second.empty(); });
-  return settings;
-}
-
 // Transactions.
 
 void SimSession::begin_statement() {

@@ -46,8 +46,8 @@ class SimSession {
   [[nodiscard]] char status() const { return status_; }
   [[nodiscard]] bool skipping() const { return skipping_; }
   [[nodiscard]] std::string value_of(std::string_view name) const;
-  // What has been set in this session, without custom names that are empty, as one that was RESET is.
-  [[nodiscard]] Settings session_settings() const;
+  // What has been set in this session.
+  [[nodiscard]] const Settings& session_settings() const { return session_; }
   [[nodiscard]] const std::map<std::string, std::string>& statements() const { return statements_; }
   [[nodiscard]] const std::set<std::string>& locks() const { return locks_; }
   [[nodiscard]] const std::set<std::string>& tables() const { return tables_; }
