@@ -68,6 +68,7 @@ void SessionPostgres::act(Backend& backend) {
                                                    .message = "terminating connection",
                                                    .detail = {},
                                                    .hint = {}});
+      backend.busy = false;
       backend.closing = true;
     }
   }
