@@ -284,8 +284,13 @@ class Server final : public ring::Stream {
   Overrides overrides_;
   Overrides replayed_;  // what a replay will have set, with the server's spelling
   ParameterList base_;  // what connect_query has set
-  // Reported during the link and explained by no text: the name and the value before.
-  std::vector<Parameter> unexplained_;
+  // Reported during the link and explained by no text.
+  struct Unexplained {
+    std::string name;
+    std::string before;
+    std::string now;
+  };
+  std::vector<Unexplained> unexplained_;
   std::vector<std::string> named_settings_;  // by texts of this link, see wire/sql_settings.h
   std::unique_ptr<Audit> audit_;  // while own_ is audit
   PinReasons pins_;

@@ -225,11 +225,11 @@ void Server::settings_found(ParameterList settings) {
       erase_parameter(settings, base.name);
     }
   }
-  // Reported changes that no text explained: a function's, or the server's own default's.
-  for (const auto& [name, before] : std::exchange(unexplained_, {})) {
-    if (find_parameter(settings, name) == nullptr) continue;
+  // Reported changes that no text explained: a function has set it, or had and it was rolled back, or the server's own
+  // default has changed.
+  for (const auto& [name, before, now] : std::exchange(unexplained_, {})) {
     auto defaults = *defaults_;
-    put_parameter(defaults, name, before);
+    put_parameter(defaults, name, find_parameter(settings, name) != nullptr ? before : now);
     defaults_ = std::make_shared<const ParameterList>(std::move(defaults));
   }
   if (defaults_ != nullptr) defaults_ = pool_.parameters().intern(*defaults_);

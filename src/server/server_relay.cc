@@ -326,27 +326,35 @@ void Server::parameter_status(std::span<const std::byte> body) {
   const auto parameter = wire::parse_parameter_status(body);
   if (!parameter) return;
   // A change no text of this transaction explains is the server's default, changed for everybody (a reload).
-  const bool ours = own_ == Own::replay || own_ == Own::none;
+  // The client may have left while its replay ran.
   const bool explained =
-      client_ != nullptr && ours && (own_ == Own::replay || (touched_ & explains_settings) != 0);
+      own_ == Own::replay ||
+      (client_ != nullptr && own_ == Own::none && (touched_ & explains_settings) != 0);
   // With the session's user, which is not the login's any more.
-  const bool of_session_user = same_parameter_name(parameter->name, "is_superuser") &&
-                               client_ != nullptr && (explained || own_ == Own::reset);
+  const bool of_session_user =
+      same_parameter_name(parameter->name, "is_superuser") &&
+      (own_ == Own::replay || (client_ != nullptr && (explained || own_ == Own::reset)));
   if (of_session_user) return;
+  if (own_ == Own::none) {
+    for (Unexplained& one : unexplained_)
+      if (same_parameter_name(one.name, parameter->name)) one.now = parameter->value;
+  }
   if (!explained || is_server_decided(parameter->name)) {
-    if (client_ != nullptr && own_ == Own::none && !is_server_decided(parameter->name) &&
-        pool_.settings().mode != PoolMode::session) {
-      // Or a function has set it: it will be asked.
-      const Parameter* const before = find_parameter(*defaults_, parameter->name);
-      unexplained_.push_back({std::string{parameter->name}, before == nullptr ? "" : before->value});
-      touched_ |= unseen_text;
-    }
     auto changed = defaults_ == nullptr ? ParameterList{} : *defaults_;
     put_parameter(changed, parameter->name, parameter->value);
-    // Others learn of it when it is known to be the server's own.
-    const bool certain = client_ == nullptr || own_ != Own::none;
-    defaults_ = certain ? pool_.parameters().intern(std::move(changed))
-                        : std::make_shared<const ParameterList>(std::move(changed));
+    if (client_ != nullptr && own_ == Own::none && !is_server_decided(parameter->name)) {
+      // Or a function has set it. Until it is known to be the server's own it is nobody else's default.
+      if (pool_.settings().mode != PoolMode::session) {
+        const Parameter* const before = find_parameter(*defaults_, parameter->name);
+        unexplained_.push_back({.name = std::string{parameter->name},
+                                .before = before == nullptr ? "" : before->value,
+                                .now = std::string{parameter->value}});
+        touched_ |= unseen_text;
+      }
+      defaults_ = std::make_shared<const ParameterList>(std::move(changed));
+    } else {
+      defaults_ = pool_.parameters().intern(std::move(changed));
+    }
   } else if (own_ == Own::replay) {
     // Not among the client's: it goes back to its default.
     if (find_parameter(replayed_.list(), parameter->name) != nullptr) {

@@ -59,9 +59,12 @@ void Server::prepare(Preparation preparation) {
 }
 
 void Server::make_room(const Statement& wanted, std::string& out) {
-  if (statements_.find(wanted.id()) != nullptr) return;
+  const bool there = statements_.find(wanted.id()) != nullptr;
+  // Not to be the one that goes.
+  if (there) (void)statements_.use(wanted);
   const std::size_t limit = std::max<std::uint32_t>(pool_.settings().max_prepared_statements, 1);
-  while (statements_.size() >= limit) {
+  // More than that when evictions were dropped with what had failed.
+  while (statements_.size() >= limit + (there ? 1 : 0)) {
     StatementRef least = statements_.evict();
     wire::append_close(out, {.kind = 'S', .name = least->name()});
     queue_.push({.request = Request::close,
