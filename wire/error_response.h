@@ -19,8 +19,8 @@ struct ErrorFields {
   std::string_view severity;  // "ERROR", "FATAL", "PANIC"; "NOTICE", "WARNING" … in a notice
   std::string_view sqlstate;  // five characters, see sqlstate.h
   std::string_view message;
-  std::string_view detail;  // empty: not sent
-  std::string_view hint;    // empty: not sent
+  std::string_view detail;        // empty: not sent
+  std::string_view hint;          // empty: not sent
   std::string_view routine = {};  // of PostgreSQL, where drivers go by it; empty: not sent
 };
 

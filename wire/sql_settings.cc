@@ -50,7 +50,7 @@ std::string_view unquoted(std::string_view token) {
 
 std::vector<std::string> custom_setting_names(std::string_view sql) {
   std::vector<std::string> names;
-  std::string dotted;     // a name with dots, as far as it goes
+  std::string dotted;  // a name with dots, as far as it goes
   bool after_dot = false;
   SqlLexer lexer{sql};
   for (;;) {
@@ -75,7 +75,18 @@ std::vector<std::string> custom_setting_names(std::string_view sql) {
     dotted.clear();
     after_dot = false;
     if (token.kind == SqlTokenKind::end) return names;
-    if (token.kind == SqlTokenKind::string && text.front() == '\'') add(names, unquoted(text));
+    if (token.kind != SqlTokenKind::string) continue;
+    if (text.front() == '\'') add(names, unquoted(text));
+    if (text.front() == '$') {
+      // The body of a DO: one level deep.
+      const std::size_t tag = text.find('$', 1);
+      const std::string_view body = text.size() >= 2 * (tag + 1)
+                                        ? text.substr(tag + 1, text.size() - 2 * (tag + 1))
+                                        : std::string_view{};
+      if (body.find('$') == std::string_view::npos) {
+        for (const std::string& name : custom_setting_names(body)) add(names, name);
+      }
+    }
   }
 }
 

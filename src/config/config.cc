@@ -1,7 +1,7 @@
 #include "src/config/config.h"
 
-#include <algorithm>
 #include <fmt/format.h>
+#include <algorithm>
 
 namespace pgring {
 

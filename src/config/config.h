@@ -89,9 +89,9 @@ struct DatabaseConfig {
   std::string reset_query = "DISCARD ALL";
   bool lazy_begin = true;
   OnSessionState on_session_state = OnSessionState::pin;
-  std::optional<std::uint32_t> max_pinned;  // clients of a pool; see effective_max_pinned()
+  std::optional<std::uint32_t> max_pinned;      // clients of a pool; see effective_max_pinned()
   std::uint32_t max_prepared_statements = 200;  // on each server connection
-  bool wildcard = false;  // [database."*"]
+  bool wildcard = false;                        // [database."*"]
 };
 
 struct RoleConfig {

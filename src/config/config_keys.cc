@@ -201,7 +201,11 @@ constexpr std::array<Key<DatabaseConfig>, 18> database_keys{{
      "string",
      "SQL run in session mode when a client leaves its server connection; `\"\"` runs none.",
      "`server_reset_query`"},
-    {"lazy_begin", &DatabaseConfig::lazy_begin, Reload::yes, {}, "boolean",
+    {"lazy_begin",
+     &DatabaseConfig::lazy_begin,
+     Reload::yes,
+     {},
+     "boolean",
      "In transaction mode a `BEGIN` without options takes no server connection: it goes with the "
      "statement behind it, at whose time `now()` stands.",
      ""},
@@ -210,7 +214,8 @@ constexpr std::array<Key<DatabaseConfig>, 18> database_keys{{
      Reload::yes,
      {},
      "string",
-     "What a client may do that only its server connection would know of (temporary tables, session "
+     "What a client may do that only its server connection would know of (temporary tables, "
+     "session "
      "advisory locks, `LISTEN`, cursors `WITH HOLD`, SQL `PREPARE`, `LOAD`): `pin` keeps the "
      "connection for it until that is gone, `error` refuses, `ignore` leaves it behind.",
      "none: there it is left behind"},

@@ -71,7 +71,8 @@ struct PoolHome {
   PoolParameters parameters;
   PoolKeys keys;
   StatementTable statements;
-  std::atomic<std::uint32_t> pinned{0};  // clients that keep, or may come to keep, their server connection
+  std::atomic<std::uint32_t> pinned{
+      0};  // clients that keep, or may come to keep, their server connection
   std::unique_ptr<std::atomic<std::uint32_t>[]> clients;  // by part
 
   [[nodiscard]] std::uint32_t parts() const { return static_cast<std::uint32_t>(shards.size()); }

@@ -11,10 +11,10 @@ namespace {
 constexpr ring::Duration stats_period = std::chrono::seconds{60};
 
 constexpr std::array counters{
-    &PoolStats::assignments, &PoolStats::transactions, &PoolStats::queries,
-    &PoolStats::received,    &PoolStats::sent,         &PoolStats::transaction_us,
-    &PoolStats::query_us,    &PoolStats::wait_us,      &PoolStats::parses,
-    &PoolStats::binds,       &PoolStats::logins,       &PoolStats::isolation_faults,
+    &PoolStats::assignments,   &PoolStats::transactions, &PoolStats::queries,
+    &PoolStats::received,      &PoolStats::sent,         &PoolStats::transaction_us,
+    &PoolStats::query_us,      &PoolStats::wait_us,      &PoolStats::parses,
+    &PoolStats::binds,         &PoolStats::logins,       &PoolStats::isolation_faults,
     &PoolStats::server_parses, &PoolStats::audits};
 static_assert(counters.size() * sizeof(std::uint64_t) == sizeof(PoolStats));
 

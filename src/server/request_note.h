@@ -21,7 +21,8 @@ struct RequestNote {
     refuse,    // made to fail: the client gets `error` instead of the server's
   };
   Kind kind = Kind::prepare;
-  bool gates = false;  // the client's messages wait for this reply
+  bool own_group = false;  // its error is not the client's
+  bool gates = false;      // the client's messages wait for this reply
   StatementRef statement;
   std::string name;                // the client's own; empty: none of its names is concerned
   std::optional<Prepared> before;  // what the name stood for

@@ -15,9 +15,27 @@ bool RequestQueue::push(RequestEntry&& entry) {
   return true;
 }
 
+bool RequestQueue::changes_statements(const RequestEntry& entry) {
+  if (entry.note == nullptr) return false;
+  switch (entry.note->kind) {
+    case RequestNote::Kind::prepare:
+    case RequestNote::Kind::describe:
+    case RequestNote::Kind::unnamed:
+    case RequestNote::Kind::evict:
+    case RequestNote::Kind::forget:
+      return true;
+    case RequestNote::Kind::begin:
+    case RequestNote::Kind::fail:
+    case RequestNote::Kind::refuse:
+      return false;
+  }
+  return false;
+}
+
 void RequestQueue::append(RequestEntry&& entry) {
   if (size_ == entries_.size()) grow();
   if (ends_in_ready(entry.request)) ++ready_owed_;
+  if (changes_statements(entry)) ++notes_;
   entries_[index(size_)] = std::move(entry);
   ++size_;
 }
@@ -26,6 +44,7 @@ RequestEntry RequestQueue::pop() {
   POOLER_CHECK(size_ > 0);
   RequestEntry entry = std::move(entries_[head_]);
   if (ends_in_ready(entry.request)) --ready_owed_;
+  if (changes_statements(entry)) --notes_;
   head_ = index(1);
   --size_;
   return entry;

@@ -56,6 +56,8 @@ class RequestQueue {
   [[nodiscard]] const RequestEntry& front() const { return entries_[head_]; }
   // Whether a ReadyForQuery is owed.
   [[nodiscard]] bool owes_ready() const { return ready_owed_ > 0; }
+  // Whether what statements there are depends on replies that are still owed.
+  [[nodiscard]] bool changes_statements() const { return notes_ > 0; }
   // A group failed: the server drops everything up to the next Sync, which has not been sent yet.
   [[nodiscard]] bool skipping() const { return skipping_; }
 
@@ -96,6 +98,7 @@ class RequestQueue {
   [[nodiscard]] static bool is_extended(Request request) {
     return !ends_in_ready(request) && request != Request::copy_end;
   }
+  [[nodiscard]] static bool changes_statements(const RequestEntry& entry);
   void drop_copy_ends();
   void append(RequestEntry&& entry);
   RequestEntry pop();
@@ -107,6 +110,7 @@ class RequestQueue {
   std::uint32_t head_ = 0;
   std::uint32_t size_ = 0;
   std::uint32_t ready_owed_ = 0;
+  std::uint32_t notes_ = 0;
   bool skipping_ = false;
 };
 

@@ -10,6 +10,7 @@
 #include "src/server/login_exchange.h"
 #include "src/server/server_audit.h"
 #include "src/server/server_facts.h"
+#include "src/server/session_state.h"
 #include "src/session/client.h"
 #include "src/shard/roles.h"
 #include "src/shard/shard.h"
@@ -259,7 +260,8 @@ void Server::client_gone(bool between_messages) {
   client_ = nullptr;
   if (own_ != Own::replay) send_waiting_cancel();
   if (phase_ != Phase::ready) return;
-  if (own_ == Own::replay) return;  // when it is finished the connection is as clean as before
+  // When a replay is finished the connection is as clean as before; an audit finds out what it is.
+  if (own_ == Own::replay || own_ == Own::audit) return;
   if (!between_messages || queue_.skipping())
     return discard("client left in the middle of a message");
   if (queue_.empty() && status_ == 'I') return release();
@@ -298,7 +300,9 @@ void Server::release() {
   }
   const auto& settings = pool_.settings();
   if (settings.mode != PoolMode::session && own_ == Own::none) {
-    if (pinned_forever_) return retire("its session left state behind");
+    const bool forever =
+        (touched_ & touches_forever) != 0 && settings.on_session_state != OnSessionState::ignore;
+    if (pinned_forever_ || forever) return retire("its session left state behind");
     if (audit_due()) return begin_audit();
     if (!pins_.empty()) {
       // DISCARD ALL would take away what connect_query has set.
@@ -326,6 +330,8 @@ void Server::release() {
 
 void Server::cancel_ended(bool still_on_its_way) {
   --cancels_;
+  if (cancels_ == 0 && std::exchange(audit_waits_, false) && client_ != nullptr)
+    return begin_audit();
   if (still_on_its_way) must_close("a cancel request may still be on its way to it");
   if (cancels_ == 0 && is_idle_ready() && !idle_hook.linked() && own_ == Own::none) release();
 }

@@ -94,12 +94,18 @@ class Server final : public ring::Stream {
   struct Preparation {
     StatementRef statement;
     std::vector<std::uint32_t> types;
-    std::string name;   // the client's, which is told the version; "": of none of its names
-    Version expected;   // of the copy, until its description is here
+    std::string name;  // the client's, which is told the version; "": of none of its names
+    Version expected;  // of the copy, until its description is here
     Reply reply = Reply::swallow;  // to the Parse: forwarded, it is the client's own
     bool gate = false;             // the client waits for the description (Client::gate_open)
+    bool own_group = false;        // ended by a Sync: what fails in it is not the client's
   };
   void prepare(Preparation preparation);
+  // The client sends DEALLOCATE ALL or DISCARD ALL: nothing prepared before will be there.
+  void statements_will_go() {
+    statements_.doubt_all();
+    ++announced_gone_;
+  }
   void prepare_nothing(std::string_view name);  // an empty statement, to be deallocated
   void close_unnamed();
   [[nodiscard]] ServerStatements& statements() { return statements_; }
@@ -116,8 +122,14 @@ class Server final : public ring::Stream {
     return !queue_.empty() && queue_.front().reply == Reply::swallow;
   }
 
+  // Whether what is planned now relies on a group before it that has not been answered.
+  [[nodiscard]] bool answers_pending() const {
+    return queue_.changes_statements() && queue_.owes_ready();
+  }
+
   // What the texts of this link may have left in the session: wire::SqlTrait and unseen_text.
   void state_touched(std::uint32_t traits) { touched_ |= traits; }
+  [[nodiscard]] std::uint32_t touched() const { return touched_; }
   // A text that sets something: the names in it that nobody else could tell.
   void settings_named(std::string_view text);
   // Before a text runs that may tie its client to it. False: enough clients of the pool are tied.
@@ -210,6 +222,7 @@ class Server final : public ring::Stream {
   void statements_gone();
   void swallow_query(std::string_view sql, RequestNote::Kind kind);
   void send_waiting_cancel();
+  [[nodiscard]] bool open_gate_when_answered();
 
   // server_audit.cc
   [[nodiscard]] bool audit_due() const;
@@ -266,16 +279,18 @@ class Server final : public ring::Stream {
   bool facts_over_ = false;    // it was not used since: only asked for facts
   bool pinned_forever_ = false;
   bool begin_failed_ = false;
-  bool pin_counted_ = false;   // among those of max_pinned
-  bool base_due_ = false;      // the audit under way is for what connect_query has set
+  bool audit_waits_ = false;  // until cancels under way are over, which might hit it
+  bool pin_counted_ = false;  // among those of max_pinned
+  bool base_due_ = false;     // the audit under way is for what connect_query has set
   std::uint32_t touched_ = 0;
   std::uint32_t cancels_ = 0;
   std::uint32_t moving_to_ = 0;  // the part; phase moving only
 
-  Permit permit_;        // the budget's, as long as PostgreSQL may know this connection
-  std::string partial_;  // body of an inspected message that came in pieces
+  Permit permit_;          // the budget's, as long as PostgreSQL may know this connection
+  std::string partial_;    // body of an inspected message that came in pieces
   RequestEntry answered_;  // what the reply under way answers, if something hangs on it
   std::uint64_t unnamed_ = 0;
+  std::uint32_t announced_gone_ = 0;
   std::uint64_t last_client_ = 0;
   std::uint64_t previous_client_ = 0;
   ServerStatements statements_;
@@ -292,7 +307,7 @@ class Server final : public ring::Stream {
   };
   std::vector<Unexplained> unexplained_;
   std::vector<std::string> named_settings_;  // by texts of this link, see wire/sql_settings.h
-  std::unique_ptr<Audit> audit_;  // while own_ is audit
+  std::unique_ptr<Audit> audit_;             // while own_ is audit
   PinReasons pins_;
   PinReasons pins_counted_;  // since it was pinned
   ring::Instant pinned_at_{};

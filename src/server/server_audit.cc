@@ -26,7 +26,9 @@ namespace {
 constexpr std::string_view settings_sql =
     "SELECT 's', name, setting FROM pg_catalog.pg_settings"
     " WHERE source OPERATOR(pg_catalog.=) 'session'"
-    " AND name OPERATOR(pg_catalog.!~~) 'transaction\\_%'"
+    " AND name OPERATOR(pg_catalog.<>) 'transaction_isolation'"
+    " AND name OPERATOR(pg_catalog.<>) 'transaction_read_only'"
+    " AND name OPERATOR(pg_catalog.<>) 'transaction_deferrable'"
     " UNION ALL SELECT 's', 'role', r FROM pg_catalog.current_setting('role') r"
     " WHERE r OPERATOR(pg_catalog.<>) 'none'"
     " UNION ALL SELECT 'u', '', session_user";
@@ -72,6 +74,9 @@ const std::string& audit_sql() {
   static const std::string sql = make_audit_sql();
   return sql;
 }
+
+// Custom settings that one audit asks for; a text for each.
+constexpr std::size_t named_settings_max = 500;
 
 // Stands for a setting of connect_query's that went back to PostgreSQL's default.
 constexpr std::string_view was_reset = "\x01(reset)";
@@ -135,8 +140,14 @@ void Server::begin_audit() {
 
 void Server::settings_named(std::string_view text) {
   if (pool_.settings().mode == PoolMode::session) return;
-  for (std::string& name : wire::custom_setting_names(text))
+  for (std::string& name : wire::custom_setting_names(text)) {
+    const auto same = [&](const std::string& one) { return same_parameter_name(one, name); };
+    if (std::ranges::any_of(named_settings_, same)) continue;
+    // Nobody else may meet what cannot be asked for.
+    if (named_settings_.size() == named_settings_max)
+      return must_close("its session has set too many parameters of its own");
     named_settings_.push_back(std::move(name));
+  }
 }
 
 void Server::audit_finished() {
@@ -144,13 +155,12 @@ void Server::audit_finished() {
   const auto touched = std::exchange(touched_, 0);
   if (own_failed_ || found->malformed() || status_ != 'I') {
     // Such as a statement_timeout of a millisecond. Nobody may get what cannot be looked into.
-    log::warning("the state of a session could not be read",
-                 {{"shard", shard_.index()},
-                  {"database", pool_.key().database},
-                  {"role", pool_.key().role},
-                  {"backend_pid", backend_pid_},
-                  {"sqlstate", own_error_.sqlstate},
-                  {"message", own_error_.message}});
+    log::warning("the state of a session could not be read", {{"shard", shard_.index()},
+                                                              {"database", pool_.key().database},
+                                                              {"role", pool_.key().role},
+                                                              {"backend_pid", backend_pid_},
+                                                              {"sqlstate", own_error_.sqlstate},
+                                                              {"message", own_error_.message}});
     lose_client(wire::sqlstate::connection_failure,
                 "the state that the session left could not be read: " + own_error_.message);
     return discard("the state of its session could not be read");
@@ -233,8 +243,7 @@ void Server::settings_found(ParameterList settings) {
     defaults_ = std::make_shared<const ParameterList>(std::move(defaults));
   }
   if (defaults_ != nullptr) defaults_ = pool_.parameters().intern(*defaults_);
-  if (client_ != nullptr)
-    client_->settings_are(defaults_, shard_.parameters().intern(settings));
+  if (client_ != nullptr) client_->settings_are(defaults_, shard_.parameters().intern(settings));
   // No client wants this value, so that the next replay sets what connect_query did.
   for (const Parameter& one : reset) put_parameter(settings, one.name, one.value);
   overrides_ = shard_.parameters().intern(std::move(settings));

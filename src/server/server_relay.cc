@@ -25,6 +25,8 @@ namespace backend = wire::backend;
 
 // More of an inspected message than this is not kept; what is looked for stands at its beginning.
 constexpr std::size_t inspected_max = std::size_t{64} * 1024;
+// But for a description, which is needed whole: 65,535 parameters, 1,664 columns.
+constexpr std::size_t described_max = std::size_t{1024} * 1024;
 
 enum class Kind : std::uint8_t { reply, inspected_reply, asynchronous, unknown };
 
@@ -132,9 +134,11 @@ bool Server::relay_chunk(const ring::Slice& slice) {
       continue;
     }
     if (part.begins) partial_.clear();
-    if (partial_.size() < inspected_max) {
+    const std::size_t kept_max =
+        own_ == Own::none && part.type != backend::ErrorResponse ? described_max : inspected_max;
+    if (partial_.size() < kept_max) {
       partial_.append(reinterpret_cast<const char*>(body.data()),
-                      std::min(body.size(), inspected_max - partial_.size()));
+                      std::min(body.size(), kept_max - partial_.size()));
     }
     if (!part.ends) continue;
     if (ends_forwarding(part.type)) forward_run(position);
@@ -179,9 +183,10 @@ bool Server::begin_message(const wire::Framer::Part& part) {
                     (own_ == Own::none || part.type == backend::NotificationResponse);
       if (part.type == backend::ErrorResponse && !queue_.empty()) {
         const RequestEntry& head = queue_.front();
-        const bool replaced =
-            head.note != nullptr && head.note->kind == RequestNote::Kind::refuse;
-        const bool swallowed = head.request == Request::query && head.reply == Reply::swallow;
+        const bool replaced = head.note != nullptr && head.note->kind == RequestNote::Kind::refuse;
+        const bool swallowed = head.reply == Reply::swallow &&
+                               (head.request == Request::query || head.request == Request::sync ||
+                                (head.note != nullptr && head.note->own_group));
         if (replaced || swallowed) forwarding_ = false;
       }
       return true;
@@ -262,6 +267,13 @@ bool Server::end_message(char type, std::span<const std::byte> body) {
   }
 }
 
+// False: its client has gone by what it did then.
+bool Server::open_gate_when_answered() {
+  if (client_ == nullptr || !client_->waits_for_answers() || answers_pending()) return true;
+  client_->gate_open();
+  return is_open() && phase_ == Phase::ready && client_ != nullptr;
+}
+
 bool Server::ready_for_query(std::span<const std::byte> body) {
   const bool swallowed = !queue_.empty() && queue_.front().reply == Reply::swallow;
   if (body.size() != 1 || !queue_.answered()) {
@@ -277,7 +289,8 @@ bool Server::ready_for_query(std::span<const std::byte> body) {
   }
   if (swallowed) {
     send_waiting_cancel();
-    return true;
+    (void)open_gate_when_answered();
+    return is_open() && phase_ == Phase::ready;
   }
   auto& stats = pool_.stats();
   const auto now = shard_.now();
@@ -303,6 +316,7 @@ bool Server::ready_for_query(std::span<const std::byte> body) {
     return false;
   }
   if (queue_.empty()) client_->answered(now);
+  if (!open_gate_when_answered()) return is_open() && phase_ == Phase::ready;
   if (!queue_.owes_ready() && client_->say_last_words()) return is_open() && phase_ == Phase::ready;
   // Not only when it is just so many: the ends of copies are popped along.
   const bool room = queued_bytes() < flow::low_bytes && queued_ranges() < flow::low_ranges;
@@ -314,7 +328,12 @@ bool Server::ready_for_query(std::span<const std::byte> body) {
   }
   if (!over || pool_.settings().mode == PoolMode::session) return true;
   if (audit_due()) {
-    begin_audit();
+    if (cancels_ == 0) {
+      begin_audit();
+    } else {
+      audit_waits_ = true;
+      client_->hold_messages();
+    }
     return true;
   }
   if ((touched_ & touches_forever) != 0 && !pinned_forever_) pin_forever();
@@ -327,9 +346,8 @@ void Server::parameter_status(std::span<const std::byte> body) {
   if (!parameter) return;
   // A change no text of this transaction explains is the server's default, changed for everybody (a reload).
   // The client may have left while its replay ran.
-  const bool explained =
-      own_ == Own::replay ||
-      (client_ != nullptr && own_ == Own::none && (touched_ & explains_settings) != 0);
+  const bool explained = own_ == Own::replay || (client_ != nullptr && own_ == Own::none &&
+                                                 (touched_ & explains_settings) != 0);
   // With the session's user, which is not the login's any more.
   const bool of_session_user =
       same_parameter_name(parameter->name, "is_superuser") &&
@@ -361,7 +379,15 @@ void Server::parameter_status(std::span<const std::byte> body) {
       replayed_ = shard_.parameters().with(replayed_, parameter->name, parameter->value);
     }
   } else {
-    overrides_ = shard_.parameters().with(overrides_, parameter->name, parameter->value);
+    // Back at the default, such as after SET LOCAL: it is nobody's.
+    const Parameter* const usual = find_parameter(*defaults_, parameter->name);
+    if (usual != nullptr && usual->value == parameter->value) {
+      ParameterList list = overrides_.list();
+      erase_parameter(list, parameter->name);
+      overrides_ = shard_.parameters().intern(std::move(list));
+    } else {
+      overrides_ = shard_.parameters().with(overrides_, parameter->name, parameter->value);
+    }
   }
   if (client_ != nullptr && own_ == Own::none) client_->parameter_changed(defaults_, overrides_);
 }

@@ -36,7 +36,7 @@ struct ServerState {
   std::uint32_t from_shard = 0;
   std::uint32_t backend_pid = 0;
   std::string cancel_secret;
-  Defaults defaults;        // never changed, so that two threads may read them
+  Defaults defaults;  // never changed, so that two threads may read them
   ParameterList base;
   ServerStatements statements;
   ParameterList overrides;  // by value: sets are shared inside one shard only

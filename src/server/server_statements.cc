@@ -39,6 +39,7 @@ void Server::prepare(Preparation preparation) {
   wire::append_parse(out, statement->name(), statement->key().text, preparation.types);
   auto made = note_of(RequestNote::Kind::prepare, statement);
   if (preparation.reply == Reply::forward) made->name = preparation.name;
+  made->own_group = preparation.own_group;
   queue_.push({.request = Request::parse,
                .reply = preparation.reply,
                .statement = statement->id(),
@@ -47,11 +48,17 @@ void Server::prepare(Preparation preparation) {
   auto described = note_of(RequestNote::Kind::describe, statement);
   described->name = std::move(preparation.name);
   described->gates = preparation.gate;
+  described->own_group = preparation.own_group;
   queue_.push({.request = Request::describe_statement,
                .reply = Reply::swallow,
                .statement = statement->id(),
                .note = std::move(described)});
-  if (preparation.gate) wire::append_flush(out);
+  if (preparation.own_group) {
+    wire::append_sync(out);
+    queue_.push({.request = Request::sync, .reply = Reply::swallow});
+  } else if (preparation.gate) {
+    wire::append_flush(out);
+  }
   ++pool_.stats().server_parses;
   ServerStatements::Copy& copy = statements_.put(statement);
   if (!preparation.gate) copy.version = std::move(preparation.expected);
@@ -115,7 +122,11 @@ void Server::note_answered(const RequestEntry& entry, char type, std::span<const
   version->types = std::exchange(described_types_, {});
   if (type == backend::RowDescription) {
     auto columns = comparable_columns(body);
-    if (!columns) return note_dropped(entry);
+    if (!columns) {
+      note_dropped(entry);
+      if (note.gates && client_ != nullptr) client_->gate_open();
+      return;
+    }
     version->columns = std::move(*columns);
   }
   ClientStatements* const names = client_ == nullptr ? nullptr : client_->known_statements();
@@ -202,6 +213,9 @@ void Server::error_received(const wire::ParsedError& error, std::span<const std:
     if (ServerStatements::Copy* const copy = statements_.find(failed.statement))
       copy->statement->make_stale();
   }
+  // Somebody has deallocated it, by a way that is not seen.
+  if (error.sqlstate == wire::sqlstate::invalid_sql_statement_name && failed.statement != 0)
+    statements_.doubt(failed.statement);
   if (failed.note != nullptr && failed.note->kind == RequestNote::Kind::begin) begin_failed_ = true;
   // A Query's own: what it was to do was not done.
   if (failed.request == Request::query && failed.note != nullptr) note_dropped(failed);
@@ -219,8 +233,14 @@ void Server::send_waiting_cancel() {
 }
 
 void Server::statements_gone() {
-  statements_.clear();
   unnamed_ = 0;
+  // What the client has prepared behind it in the same write is there.
+  if (announced_gone_ > 0) {
+    --announced_gone_;
+    statements_.drop_doubtful();
+    return;
+  }
+  statements_.clear();
   if (client_ == nullptr) return;
   if (ClientStatements* const names = client_->known_statements()) names->clear();
 }

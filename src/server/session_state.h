@@ -16,10 +16,9 @@ namespace pgring {
 inline constexpr std::uint32_t unseen_text = 1U << 31;
 
 // Explains a ParameterStatus that comes while such a text runs.
-inline constexpr std::uint32_t explains_settings = wire::SqlTrait::settings |
-                                                   wire::SqlTrait::settings_local |
-                                                   wire::SqlTrait::execute |
-                                                   wire::SqlTrait::load | wire::SqlTrait::rollback | unseen_text;
+inline constexpr std::uint32_t explains_settings =
+    wire::SqlTrait::settings | wire::SqlTrait::settings_local | wire::SqlTrait::execute |
+    wire::SqlTrait::load | wire::SqlTrait::rollback | unseen_text;
 inline constexpr std::uint32_t resets_all =
     static_cast<std::uint32_t>(wire::SqlTrait::reset_all) | unseen_text;
 
@@ -36,10 +35,10 @@ inline constexpr std::uint32_t touches_state =
     static_cast<std::uint32_t>(wire::SqlTrait::settings) | unseen_text | touches_pins;
 
 // Of a client that is pinned: the reason may be gone.
-inline constexpr std::uint32_t may_unpin = wire::SqlTrait::settings | wire::SqlTrait::advisory_unlock | wire::SqlTrait::unlisten |
-                                           wire::SqlTrait::close | wire::SqlTrait::drop |
-                                           wire::SqlTrait::deallocate |
-                                           wire::SqlTrait::discard_all | unseen_text;
+inline constexpr std::uint32_t may_unpin =
+    wire::SqlTrait::settings | wire::SqlTrait::advisory_unlock | wire::SqlTrait::unlisten |
+    wire::SqlTrait::close | wire::SqlTrait::drop | wire::SqlTrait::deallocate |
+    wire::SqlTrait::discard_all | unseen_text;
 
 // What to say of a text that may leave such state where that is not allowed (on_session_state = "error").
 struct StateAdvice {

@@ -97,6 +97,8 @@ class Client final : public ring::Stream {
   // The link is over: what was held meanwhile begins anew.
   void go_on();
   void gate_open();
+  // Held until all groups are answered that what it names may rely on.
+  [[nodiscard]] bool waits_for_answers() const { return waits_for_answers_; }
   [[nodiscard]] ClientStatements* known_statements() const { return statements_.get(); }
   void defaults_are(const Defaults& defaults);
   // Something it sent is not wholly forwarded, or a group is not ended by Sync.
@@ -200,6 +202,7 @@ class Client final : public ring::Stream {
   void resume();
 
   // client_extended.cc
+  [[nodiscard]] bool must_wait_for_answers();
   // What a name stands for. No statement: the message is passed on as it is, or the verdict says what else.
   struct Resolved {
     const Statement* statement = nullptr;
@@ -220,8 +223,10 @@ class Client final : public ring::Stream {
   // describing: for a Describe, whose answer begins with what the parameters are.
   [[nodiscard]] Resolved resolve(std::string_view name, bool describing);
   [[nodiscard]] Resolved resolve_unnamed(bool describing);
-  [[nodiscard]] Resolved make_ready(const StatementRef& statement, Version& version,
-                                    std::string_view name, bool describing);
+  // is_query: for SQL's EXECUTE, before whose Query a group of the extended protocol must be ended.
+  [[nodiscard]] Resolved make_ready(StatementRef& statement, Version& version,
+                                    std::string_view name, bool describing, bool is_query = false);
+  [[nodiscard]] std::string settings_of_now() const;
   void touch(const Statement& statement);
   void keep_unnamed(std::string_view body);
   void open_group() { group_open_ = true; }
@@ -258,6 +263,7 @@ class Client final : public ring::Stream {
   };
   [[nodiscard]] std::optional<Rewritten> rewrite_sql_prepare(std::string_view text, bool is_query);
   [[nodiscard]] std::optional<Verdict> begin_sql_prepare(std::string_view text);
+  void forget_all_names();
   [[nodiscard]] std::optional<Verdict> begin_unnamed_sql_prepare(const wire::ParseBody& parse);
   [[nodiscard]] bool sequence_values_are_own() const;
   [[nodiscard]] bool allow_text(std::string_view text);
@@ -289,10 +295,11 @@ class Client final : public ring::Stream {
   Pool* pool_ = nullptr;
   wire::Framer framer_;
   Phase phase_ = Phase::startup;
-  bool group_open_ = false;    // messages of the extended protocol without their Sync yet
-  bool gathered_ = false;      // the first held message is complete
-  bool forwarding_ = false;    // the message under way goes to the server (else it is dropped)
-  bool usable_ = false;        // linked and not waiting for an answer to something of ours
+  bool group_open_ = false;  // messages of the extended protocol without their Sync yet
+  bool gathered_ = false;    // the first held message is complete
+  bool forwarding_ = false;  // the message under way goes to the server (else it is dropped)
+  bool usable_ = false;      // linked and not waiting for an answer to something of ours
+  bool waits_for_answers_ = false;
   Begun begun_ = Begun::no;
   bool close_when_idle_ = false;
   bool waiting_noticed_ = false;
@@ -306,8 +313,8 @@ class Client final : public ring::Stream {
   std::uint64_t gathering_ = 0;    // bytes that message lacks
   std::string collected_;          // a message that is needed in one piece, as far as it is here
   std::uint64_t collecting_ = 0;   // bytes it lacks
-  std::uint32_t replaced_ = 0;     // so many bytes of the message under way are not sent as they are
-  std::uint64_t prepared_again_ = 0;  // the statement whose description was waited for
+  std::uint32_t replaced_ = 0;  // so many bytes of the message under way are not sent as they are
+  std::uint64_t prepared_again_ = 0;              // the statement whose description was waited for
   std::unique_ptr<ClientStatements> statements_;  // once it has prepared one
   std::unique_ptr<std::pair<std::string, std::string>> last_words_;  // SQLSTATE and message
   Defaults defaults_;                                                // as the client was told

@@ -76,6 +76,7 @@ std::uint64_t Client::needed_in_one_piece(const wire::Framer::Part& part,
 
 Client::Verdict Client::begin_named(const wire::Framer::Part& part,
                                     std::span<const std::byte> body) {
+  if (must_wait_for_answers()) return Verdict::hold;
   switch (part.type) {
     case frontend::Parse:
       return begin_parse(part, body);
@@ -145,10 +146,8 @@ Client::Verdict Client::begin_named_parse(const wire::ParseBody& parse) {
                    .message = "too many prepared statements: their texts are longer than 64 MiB",
                    .hint = "Close statements that are not needed any more."});
   }
-  StatementRef statement =
-      pool_->statements().intern({.text = std::string{parse.text},
-                                  .types = parse.types,
-                                  .settings = planning_settings(overrides_.list())});
+  StatementRef statement = pool_->statements().intern(
+      {.text = std::string{parse.text}, .types = parse.types, .settings = settings_of_now()});
   if (!allow_traits(statement->traits(), parse.text, false)) return Verdict::drop;
   mine.put(name, {.statement = statement, .version = {}});
   open_group();
@@ -210,8 +209,7 @@ Client::Verdict Client::begin_describe(std::span<const std::byte> body) {
   std::string message;
   wire::append_describe(message, {.kind = 'S', .name = resolved.statement->name()});
   server_->send(ring::Slice::copy_of(message));
-  server_->expect(
-      {.request = Request::describe_statement, .statement = resolved.statement->id()});
+  server_->expect({.request = Request::describe_statement, .statement = resolved.statement->id()});
   return Verdict::drop;
 }
 
@@ -256,11 +254,12 @@ Client::Resolved Client::resolve(std::string_view name, bool describing) {
   if (name.empty()) return resolve_unnamed(describing);
   Prepared* const prepared = statements_ == nullptr ? nullptr : statements_->find(name);
   if (prepared == nullptr || prepared->statement == nullptr) {
-    if (prepared != nullptr || !name.starts_with(own_prefix)) return {.statement = nullptr, .verdict = Verdict::forward};
+    if (prepared != nullptr || !name.starts_with(own_prefix))
+      return {.statement = nullptr, .verdict = Verdict::forward};
     return {.statement = nullptr,
-            .verdict = refuse({.sqlstate = wire::sqlstate::invalid_sql_statement_name,
-                               .message = "prepared statement \"" + std::string{name} +
-                                          "\" does not exist"})};
+            .verdict = refuse(
+                {.sqlstate = wire::sqlstate::invalid_sql_statement_name,
+                 .message = "prepared statement \"" + std::string{name} + "\" does not exist"})};
   }
   return make_ready(prepared->statement, prepared->version, name, describing);
 }
@@ -275,10 +274,9 @@ Client::Resolved Client::resolve_unnamed(bool describing) {
       if (unnamed->statement == nullptr) {
         const auto parse = wire::read_unnamed_parse(std::as_bytes(std::span{unnamed->body}));
         if (parse) {
-          unnamed->statement =
-              pool_->statements().intern({.text = std::string{parse->text},
-                                          .types = parse->types,
-                                          .settings = planning_settings(overrides_.list())});
+          unnamed->statement = pool_->statements().intern({.text = std::string{parse->text},
+                                                           .types = parse->types,
+                                                           .settings = settings_of_now()});
         }
       }
       if (unnamed->statement != nullptr)
@@ -291,15 +289,23 @@ Client::Resolved Client::resolve_unnamed(bool describing) {
   return {.statement = nullptr, .verdict = Verdict::forward};
 }
 
-Client::Resolved Client::make_ready(const StatementRef& statement, Version& version,
-                                    std::string_view name, bool describing) {
+// Which of a text's statements this client's is: of its settings that change what a text means.
+std::string Client::settings_of_now() const {
+  std::string settings = planning_settings(overrides_.list());
+  // What it has set in this link is not known yet: a statement of its own.
+  if ((server_->touched() & explains_settings) != 0) settings += "client " + std::to_string(id_);
+  return settings;
+}
+
+Client::Resolved Client::make_ready(StatementRef& statement, Version& version,
+                                    std::string_view name, bool describing, bool is_query) {
   const bool again = std::exchange(prepared_again_, 0) == statement->id();
   if (const auto* const copy = server_->statements().use(*statement)) {
     if (version == nullptr && copy->version != nullptr) version = copy->version;
-    const bool same = version == copy->version ||
-                      (version != nullptr && copy->version != nullptr &&
-                       version->types == copy->version->types &&
-                       (!statement->has_fixed_rows() || version->binds_alike(*copy->version)));
+    const bool same =
+        version == copy->version ||
+        (version != nullptr && copy->version != nullptr && version->types == copy->version->types &&
+         (!statement->has_fixed_rows() || version->binds_alike(*copy->version)));
     if (same) {
       touch(*statement);
       return {.statement = statement.get(), .verdict = Verdict::forward};
@@ -314,16 +320,24 @@ Client::Resolved Client::make_ready(const StatementRef& statement, Version& vers
                                .before = std::move(before)})};
     }
   }
-  open_group();
+  // The copy is made under the settings of now: others who go by those of then are not to meet it.
+  if (const std::string settings = settings_of_now(); settings != statement->key().settings) {
+    statement = pool_->statements().intern(
+        {.text = statement->key().text, .types = statement->key().types, .settings = settings});
+    return make_ready(statement, version, name, describing, is_query);
+  }
+  // SQL's EXECUTE, of which the Parse has just failed: PostgreSQL says that there is none.
+  if (again && is_query) return {.statement = statement.get(), .verdict = Verdict::forward};
+  if (!is_query) open_group();
   // Where there are rows, whether they are still the same is known first: not a row is to come silently changed.
-  const bool gate =
-      statement->has_fixed_rows() && version != nullptr && !version->columns.empty();
+  const bool gate = statement->has_fixed_rows() && version != nullptr && !version->columns.empty();
   server_->prepare({.statement = statement,
                     .types = version != nullptr ? version->types : statement->key().types,
                     .name = std::string{name},
                     .expected = version,
                     .reply = Reply::swallow,
-                    .gate = gate});
+                    .gate = gate,
+                    .own_group = is_query});
   if (!gate) {
     touch(*statement);
     return {.statement = statement.get(), .verdict = Verdict::forward};
@@ -337,10 +351,20 @@ Client::Resolved Client::make_ready(const StatementRef& statement, Version& vers
 void Client::touch(const Statement& statement) {
   if (statement.traits().bits == 0) return;
   server_->state_touched(statement.traits().bits);
-  if (statement.traits().has(wire::SqlTrait::settings)) server_->settings_named(statement.key().text);
+  if (statement.traits().has(wire::SqlTrait::settings))
+    server_->settings_named(statement.key().text);
+}
+
+// A group before this one prepares or closes something and may fail: names stand for what they did then.
+bool Client::must_wait_for_answers() {
+  if (!server_->answers_pending()) return false;
+  waits_for_answers_ = true;
+  usable_ = false;
+  return true;
 }
 
 void Client::gate_open() {
+  waits_for_answers_ = false;
   if (usable_ || server_ == nullptr) return;
   usable_ = true;
   resume();
@@ -376,7 +400,8 @@ Client::Verdict Client::refuse(Refusal refusal) {
     open_group();
   }
   server_->send(ring::Slice::copy_of(request));
-  server_->expect({.request = refusal.is_query ? Request::query : Request::bind, .note = std::move(note)});
+  server_->expect(
+      {.request = refusal.is_query ? Request::query : Request::bind, .note = std::move(note)});
   return Verdict::drop;
 }
 

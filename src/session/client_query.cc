@@ -22,6 +22,7 @@ using wire::SqlTrait;
 
 // A statement that never exists for longer than from one message to the next.
 constexpr std::string_view no_statement = "pgring_0";
+constexpr std::string_view own_prefix = "pgring_";
 
 std::string_view text_of(std::span<const std::byte> body) {
   const std::string_view text = wire::as_text(body);
@@ -44,6 +45,7 @@ Client::Verdict Client::begin_query(const wire::Framer::Part& part,
           traits.has_any(SqlTrait::prepare | SqlTrait::execute | SqlTrait::deallocate)) {
         if (const auto verdict = begin_sql_prepare(text)) return *verdict;
       }
+      if (traits.has(SqlTrait::discard_all) && traits.statements == 1) forget_all_names();
     }
   }
   ++pool_->stats().queries;
@@ -56,10 +58,23 @@ Client::Verdict Client::begin_query(const wire::Framer::Part& part,
 // PREPARE, EXECUTE or DEALLOCATE of a name that stands for one of the pool's statements. Nothing: it is none of them.
 std::optional<Client::Rewritten> Client::rewrite_sql_prepare(std::string_view text, bool is_query) {
   auto parsed = wire::parse_prepare(text);
-  if (!parsed || parsed->kind == wire::SqlPrepare::Kind::deallocate_all) return std::nullopt;
+  if (!parsed) return std::nullopt;
+  if (parsed->kind == wire::SqlPrepare::Kind::deallocate_all) {
+    forget_all_names();
+    return std::nullopt;
+  }
   Prepared* const prepared = statements().find(parsed->name);
   auto note = std::make_unique<RequestNote>();
   note->name = parsed->name;
+  if (prepared == nullptr && parsed->name.starts_with(own_prefix)) {
+    // Another's, if anybody's.
+    return Rewritten{
+        .verdict = refuse({.sqlstate = wire::sqlstate::invalid_sql_statement_name,
+                           .message = "prepared statement \"" + parsed->name + "\" does not exist",
+                           .is_query = is_query}),
+        .text = {},
+        .note = {}};
+  }
   if (prepared == nullptr) {
     if (parsed->kind != wire::SqlPrepare::Kind::prepare) return std::nullopt;
     // From now on PostgreSQL knows this name; the audit will find that, and the client stays here.
@@ -71,16 +86,17 @@ std::optional<Client::Rewritten> Client::rewrite_sql_prepare(std::string_view te
   switch (parsed->kind) {
     case wire::SqlPrepare::Kind::prepare:
       if (prepared->statement == nullptr) return std::nullopt;  // PostgreSQL says so
-      return Rewritten{
-          .verdict = refuse({.sqlstate = wire::sqlstate::duplicate_prepared_statement,
-                             .message = "prepared statement \"" + parsed->name + "\" already exists",
-                             .routine = "StorePreparedStatement",
-                             .is_query = is_query}),
-          .text = {},
-          .note = {}};
+      return Rewritten{.verdict = refuse(
+                           {.sqlstate = wire::sqlstate::duplicate_prepared_statement,
+                            .message = "prepared statement \"" + parsed->name + "\" already exists",
+                            .routine = "StorePreparedStatement",
+                            .is_query = is_query}),
+                       .text = {},
+                       .note = {}};
     case wire::SqlPrepare::Kind::execute: {
       if (prepared->statement == nullptr) return std::nullopt;
-      const Resolved resolved = make_ready(prepared->statement, prepared->version, parsed->name, false);
+      const Resolved resolved =
+          make_ready(prepared->statement, prepared->version, parsed->name, false, is_query);
       if (resolved.statement == nullptr)
         return Rewritten{.verdict = resolved.verdict, .text = {}, .note = {}};
       std::string renamed{text.substr(0, parsed->name_offset)};
@@ -102,7 +118,13 @@ std::optional<Client::Rewritten> Client::rewrite_sql_prepare(std::string_view te
   return std::nullopt;
 }
 
+void Client::forget_all_names() {
+  if (statements_ != nullptr) statements_->clear();
+  server_->statements_will_go();
+}
+
 std::optional<Client::Verdict> Client::begin_sql_prepare(std::string_view text) {
+  if (must_wait_for_answers()) return Verdict::hold;
   auto rewritten = rewrite_sql_prepare(text, true);
   if (!rewritten) return std::nullopt;
   if (rewritten->text.empty()) return rewritten->verdict;
@@ -180,17 +202,19 @@ bool Client::allow_traits(const wire::SqlTraits& traits, std::string_view text, 
     (void)refuse({.sqlstate = wire::sqlstate::configuration_limit_exceeded,
                   .message = "too many clients keep their server connection (max_pinned is " +
                              std::to_string(settings.max_pinned) + ")",
-                  .hint = "Let them give up locks, temporary objects, LISTEN and the like, or raise "
-                          "max_pinned; SHOW PINS tells who they are.",
+                  .hint =
+                      "Let them give up locks, temporary objects, LISTEN and the like, or raise "
+                      "max_pinned; SHOW PINS tells who they are.",
                   .is_query = is_query});
     return false;
   }
   const StateAdvice advice = state_advice(kept);
-  (void)refuse({.sqlstate = wire::sqlstate::feature_not_supported,
-                .message = std::string{advice.what} +
-                           " would outlive its transaction, which this database's pool does not allow",
-                .hint = advice.instead,
-                .is_query = is_query});
+  (void)refuse(
+      {.sqlstate = wire::sqlstate::feature_not_supported,
+       .message = std::string{advice.what} +
+                  " would outlive its transaction, which this database's pool does not allow",
+       .hint = advice.instead,
+       .is_query = is_query});
   return false;
 }
 

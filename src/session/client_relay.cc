@@ -6,11 +6,11 @@
 
 #include "src/pool/pool.h"
 #include "src/server/server.h"
+#include "src/server/session_state.h"
 #include "src/session/client.h"
 #include "src/session/client_login.h"
 #include "src/shard/roles.h"
 #include "src/shard/shard.h"
-#include "src/server/session_state.h"
 #include "wire/byte_reader.h"
 #include "wire/extended_query.h"
 #include "wire/limits.h"
@@ -91,7 +91,8 @@ void Client::relay(ring::Slice slice) {
           // The header's first bytes, if an earlier chunk had them, are kept with the rest.
           collected_ = wire::as_text(framer_.carried(part));
           framer_ = {};
-          return collect(slice.share(part.offset, static_cast<std::uint32_t>(chunk.size()) - part.offset));
+          return collect(
+              slice.share(part.offset, static_cast<std::uint32_t>(chunk.size()) - part.offset));
         }
         return hold(
             slice.share(part.offset, static_cast<std::uint32_t>(chunk.size()) - part.offset));
@@ -136,7 +137,8 @@ Client::Verdict Client::begin_message(const wire::Framer::Part& part,
   const auto body =
       chunk.subspan(part.body_offset(), part.offset + part.length - part.body_offset());
   if (!part.ends) {
-    if (const std::uint64_t needed = needed_in_one_piece(part, body); needed > part.carried + part.length) {
+    if (const std::uint64_t needed = needed_in_one_piece(part, body);
+        needed > part.carried + part.length) {
       collecting_ = needed;
       return Verdict::hold;
     }

@@ -171,9 +171,19 @@ std::string replay_sql(const Overrides& from, const Overrides& to, const Paramet
   const auto goes = [&](const Parameter& one) {
     return find_parameter(to.list(), one.name) == nullptr;
   };
+  const auto changes = [&](const Parameter& one) {
+    const auto* const there = find_parameter(to.list(), one.name);
+    return !is_identity(one.name) && (there == nullptr || there->value != one.value);
+  };
+  // Settings are changed as whoever logged in, whose they were.
+  const bool as_oneself =
+      std::ranges::any_of(from.list(), changes) ||
+      std::ranges::any_of(to.list(), [&](const Parameter& one) {
+        return !is_identity(one.name) && find_parameter(from.list(), one.name) == nullptr;
+      });
   for (const std::string_view name : {"role", "session_authorization"}) {
     const Parameter* const one = find_parameter(from.list(), name);
-    if (one != nullptr && goes(*one)) append_reset(sql, name);
+    if (one != nullptr && (goes(*one) || as_oneself)) append_reset(sql, name);
   }
   for (const Parameter& one : from.list()) {
     if (is_identity(one.name) || !goes(one) || find_parameter(base, one.name) != nullptr) continue;
@@ -194,11 +204,16 @@ std::string replay_sql(const Overrides& from, const Overrides& to, const Paramet
   }
   // SET SESSION AUTHORIZATION takes the role away.
   const Parameter* const session = find_parameter(to.list(), "session_authorization");
-  const bool session_changes = session != nullptr && comes(*session);
+  const bool session_changes =
+      session != nullptr &&
+      (comes(*session) ||
+       (as_oneself && find_parameter(from.list(), "session_authorization") != nullptr));
   if (session_changes) config.set(session->name, session->value);
-  const bool session_goes = session == nullptr && find_parameter(from.list(), "session_authorization") != nullptr;
+  const bool session_goes =
+      session == nullptr && find_parameter(from.list(), "session_authorization") != nullptr;
   const Parameter* const role = find_parameter(to.list(), "role");
-  if (role != nullptr && (comes(*role) || session_changes || session_goes))
+  const bool role_was_given_up = as_oneself && find_parameter(from.list(), "role") != nullptr;
+  if (role != nullptr && (comes(*role) || session_changes || session_goes || role_was_given_up))
     config.set(role->name, role->value);
   return sql;
 }
@@ -206,14 +221,17 @@ std::string replay_sql(const Overrides& from, const Overrides& to, const Paramet
 std::string planning_settings(const ParameterList& overrides) {
   // Known to change neither how a text is read nor how it is planned in a way that shows.
   constexpr std::array<std::string_view, 14> harmless{
-      "application_name", "client_min_messages", "deadlock_timeout", "idle_in_transaction_session_timeout",
-      "idle_session_timeout", "lock_timeout", "log_duration", "log_min_duration_statement", "log_min_messages",
-      "log_statement", "statement_timeout", "synchronous_commit", "tcp_user_timeout", "transaction_timeout"};
+      "application_name",     "client_min_messages",
+      "deadlock_timeout",     "idle_in_transaction_session_timeout",
+      "idle_session_timeout", "lock_timeout",
+      "log_duration",         "log_min_duration_statement",
+      "log_min_messages",     "log_statement",
+      "statement_timeout",    "synchronous_commit",
+      "tcp_user_timeout",     "transaction_timeout"};
   std::string settings;
   for (const auto& [name, value] : overrides) {
-    if (std::ranges::any_of(harmless, [&](std::string_view known) {
-          return same_parameter_name(known, name);
-        }))
+    if (std::ranges::any_of(
+            harmless, [&](std::string_view known) { return same_parameter_name(known, name); }))
       continue;
     for (const char c : name) settings += lower(c);
     settings += '=';

@@ -29,12 +29,13 @@ inline constexpr std::size_t statement_name_max = 63;
 
 struct UnnamedStatement {
   bool exists = false;
-  bool kept = false;        // body holds it
-  bool bound = false;       // since its Parse
-  std::uint64_t token = 0;  // of its Parse; the server connection with the same has this very statement
-  std::string body;         // of its Parse, behind the name
-  Version version;          // if the client asked for its description
-  StatementRef statement;   // once it was needed elsewhere
+  bool kept = false;   // body holds it
+  bool bound = false;  // since its Parse
+  std::uint64_t token =
+      0;             // of its Parse; the server connection with the same has this very statement
+  std::string body;  // of its Parse, behind the name
+  Version version;   // if the client asked for its description
+  StatementRef statement;  // once it was needed elsewhere
 };
 
 struct ClientStatements {

@@ -41,6 +41,17 @@ void ServerStatements::doubt(std::uint64_t id) {
   if (Copy* const copy = find(id)) copy->doubtful = true;
 }
 
+void ServerStatements::doubt_all() {
+  for (Copy& copy : copies_) copy.doubtful = true;
+}
+
+void ServerStatements::drop_doubtful() {
+  for (auto copy = copies_.begin(); copy != copies_.end();) {
+    if (copy->doubtful) by_id_.erase(copy->statement->id());
+    copy = copy->doubtful ? copies_.erase(copy) : std::next(copy);
+  }
+}
+
 StatementRef ServerStatements::evict() {
   POOLER_CHECK(!copies_.empty());
   StatementRef statement = std::move(copies_.back().statement);

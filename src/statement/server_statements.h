@@ -33,6 +33,9 @@ class ServerStatements {
   // As if just prepared: in use, its version not known.
   Copy& put(StatementRef statement);
   void doubt(std::uint64_t id);
+  void doubt_all();
+  // None of those that are doubtful is there.
+  void drop_doubtful();
   // The one not used for longest, taken out. REQUIRES: size() > 0.
   [[nodiscard]] StatementRef evict();
   // What was evicted is there all the same, perhaps.

@@ -50,9 +50,9 @@ std::optional<std::string> comparable_columns(std::span<const std::byte> row_des
   std::string columns;
   for (std::uint32_t left = reader.read_u16(); left > 0; --left) {
     const auto name = reader.read_cstring();
-    (void)reader.read_bytes(6);                    // table and column it comes from
+    (void)reader.read_bytes(6);                      // table and column it comes from
     const auto type = reader.read_bytes(4 + 2 + 4);  // type, its length, its modifier
-    (void)reader.read_bytes(2);                    // format
+    (void)reader.read_bytes(2);                      // format
     if (!name || !reader.ok()) return std::nullopt;
     columns += *name;
     columns += '\0';
@@ -80,7 +80,8 @@ StatementRef StatementTable::intern(StatementKey key) {
   const auto at = statements_.find(&key);
   if (at != statements_.end()) {
     if (StatementRef known = at->second.statement.lock()) return known;
-    statements_.erase(at);  // it is on its way out; forget() will find another in its place, or nothing
+    statements_.erase(
+        at);  // it is on its way out; forget() will find another in its place, or nothing
   }
   auto made = std::make_shared<Statement>(
       *this, last_id.fetch_add(1, std::memory_order_relaxed) + 1, std::move(key));

@@ -120,13 +120,11 @@ def gives():
     for name, take, give, seen in GIVES:
         for ask in ASKS:
             marks = []
-            if ask in (ask_in_do, ask_by_function):
-                # Neither is looked into; one of each stands for all, since each waits for a time-out.
-                if name not in ("temporary table", "advisory lock"):
-                    continue
-                marks = [pytest.mark.xfail(strict=True, reason="what DO or a function gives back is not noticed")]
-            elif give == "discard temp":
-                marks = [pytest.mark.xfail(strict=True, reason="DISCARD TEMP is not taken for an end of a pin")]
+            # Two stand for all.
+            if ask in (ask_in_do, ask_by_function) and name not in ("temporary table", "advisory lock"):
+                continue
+            if ask is ask_by_function:
+                marks = [pytest.mark.xfail(strict=True, reason="what a function gives back is not noticed")]
             yield pytest.param(take, give, seen, ask, marks=marks, id=f"{name}-{ask.__name__}")
 
 
@@ -143,7 +141,6 @@ def test_what_is_given_back_in_any_way_lets_go_of_the_server_connection(pgring, 
     assert rows(other.ready()) == [[pid, "0"]]
 
 
-@pytest.mark.xfail(strict=True, reason="Close of a portal is not taken for an end of a pin")
 def test_a_held_cursor_that_is_closed_as_a_portal_lets_go_of_the_server_connection(pgring, raw):
     pooler = pgring(database={"pool_size": 1})
     client, other = raw(pooler).login(), raw(pooler, timeout_s=PATIENCE_S).login()

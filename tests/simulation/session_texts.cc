@@ -35,7 +35,7 @@ bool ends_transaction(std::string_view text) { return text == "commit" || text =
 
 // What a client of the simulation and pgring itself say, and no other text.
 bool is_understood(std::string_view text) {
-  constexpr std::array<std::string_view, 13> beginnings{"select ",
+  constexpr std::array<std::string_view, 14> beginnings{"select ",
                                                         "show ",
                                                         "set ",
                                                         "reset ",
@@ -47,6 +47,7 @@ bool is_understood(std::string_view text) {
                                                         "RESET ",
                                                         "DISCARD ALL",
                                                         "begin",
+                                                        "BEGIN",
                                                         "/* pgring: "};
   return ends_transaction(text) ||
          std::ranges::any_of(beginnings, [&](auto one) { return text.starts_with(one); });
@@ -68,7 +69,7 @@ SimSession::Outcome SimSession::run(std::string_view text, std::string_view valu
 }
 
 std::optional<SimSession::Outcome> SimSession::run_transaction(std::string_view text) {
-  if (text == "begin") {
+  if (text == "begin" || text == "BEGIN") {
     if (status_ == 'I') status_ = 'T';
     return Outcome{.tag = "BEGIN", .rows = {}, .sqlstate = {}};
   }

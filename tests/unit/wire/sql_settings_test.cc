@@ -29,10 +29,17 @@ TEST_CASE("sql settings: what is no name with a dot is left out") {
   for (const auto* sql :
        {"", ";", "SET work_mem = 1", "SET a. = 1", "select 1.5", "select 'a.', '.a', 'a..b', '.'",
         "select '1a.b', 'a.1b', 'a b.c', '', '''a.b'", "set \"\".a = 1", "-- my.var",
-        "/* my.var */", "select $$my.var$$", "select a.", "."}) {
+        "/* my.var */", "select $$-- my.var$$", "select a.", "."}) {
     CAPTURE(sql);
     CHECK(custom_setting_names(sql).empty());
   }
+}
+
+TEST_CASE("sql settings: the body of a DO is looked into, one level deep") {
+  CHECK(custom_setting_names("do $$ begin set my.var = 1; end $$") == Names{"my.var"});
+  CHECK(custom_setting_names("do $x$ begin perform set_config('my.var', '1', false); end $x$") ==
+        Names{"my.var"});
+  CHECK(custom_setting_names("do $").empty());
 }
 
 TEST_CASE("sql settings: a name counts once, without regard to case, as first spelled") {

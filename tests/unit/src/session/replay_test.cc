@@ -97,11 +97,12 @@ TEST_CASE("replay: another session_authorization takes the role away, so that it
         "RESET \"session_authorization\";SELECT " + set("role", "r"));
 }
 
-TEST_CASE("replay: the same session_authorization and role are left alone") {
+TEST_CASE("replay: settings are changed as whoever logged in, and the role comes back") {
   Rig rig;
   CHECK(rig.replay({{"role", "r"}, {"session_authorization", "s"}, {"a.b", "1"}},
                    {{"role", "r"}, {"session_authorization", "s"}, {"a.b", "2"}}) ==
-        "SELECT " + set("a.b", "2"));
+        "RESET \"role\";RESET \"session_authorization\";SELECT " + set("a.b", "2") + "," +
+            set("session_authorization", "s") + "," + set("role", "r"));
   CHECK(rig.replay({{"role", "r"}, {"session_authorization", "s"}},
                    {{"role", "q"}, {"session_authorization", "s"}}) ==
         "SELECT " + set("role", "q"));

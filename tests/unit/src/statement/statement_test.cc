@@ -77,11 +77,11 @@ TEST_CASE("statements: with its last user one is forgotten, and its bytes") {
 
 TEST_CASE("statements: rows name each with its text and how many use it") {
   StatementTable table;
-  CHECK(table.rows().empty());
+  CHECK(table.rows(1U << 20).empty());
   const StatementRef a = table.intern(key_of("select 1"));
   const StatementRef b = table.intern(key_of("select 2"));
   const StatementRef b2 = b;  // NOLINT(performance-unnecessary-copy-initialization): a second user
-  const auto rows = table.rows();
+  const auto rows = table.rows(1U << 20);
   REQUIRE(rows.size() == 2);
   CHECK(rows[0].name == a->name());
   CHECK(rows[0].text == "select 1");
@@ -145,7 +145,7 @@ TEST_CASE("statements: several threads find, keep and forget the same ones") {
   for (std::uint32_t seed = 1; seed <= 3; ++seed) threads.emplace_back(work, seed);
   std::thread reader{[&] {
     while (!over.load()) {
-      const auto rows = table.rows();
+      const auto rows = table.rows(1U << 20);
       if (rows.size() > texts) ++wrong;
       for (const auto& row : rows) {
         if (row.users == 0 || !row.text.starts_with("select ") || !row.name.starts_with("pgring_"))
