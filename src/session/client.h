@@ -4,7 +4,7 @@
 //         it keeps what it sent so far; idle, it holds nothing but its place.
 // Owner:  its Shard; handed over once, after the startup packet, to the shard where its pool lives.
 // Life:   from accept until its stream is closed; then the shard destroys it.
-// Files:  client.cc life and links, client_login.cc and client_auth.cc the login, client_relay.cc messages
+// Files:  client.cc life and links, client_limits.cc its time limits, client_login.cc and client_auth.cc the login, client_relay.cc messages
 //         (hot path), client_extended.cc prepared statements, client_query.cc what texts mean,
 //         client_begin.cc a BEGIN without a server connection, client_cancel.cc requests that are cancelled
 //         while they wait, replication.cc clients that replicate.
