@@ -206,6 +206,7 @@ class Server final : public ring::Stream {
   [[nodiscard]] bool relay_chunk(const ring::Slice& slice);
   [[nodiscard]] bool begin_message(const wire::Framer::Part& part);
   [[nodiscard]] bool end_message(char type, std::span<const std::byte> body);
+  [[nodiscard]] bool error_response(std::span<const std::byte> body);
   [[nodiscard]] bool ready_for_query(std::span<const std::byte> body);
   void own_finished();
   void replay_finished();

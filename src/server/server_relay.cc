@@ -230,41 +230,44 @@ bool Server::end_message(char type, std::span<const std::byte> body) {
         return is_open() && phase_ == Phase::ready;
       return true;
     }
-    case backend::ErrorResponse: {
-      copying_in_ = false;
-      // Whether the server met the Sync while it still copied, and dropped it, or afterwards, and answers it,
-      // cannot be told: the answer must not meet another client.
-      if (sync_in_copy_) must_close("a COPY that was sent a Sync failed");
-      auto error = wire::parse_error_response(body);
-      error_received(error ? *error : wire::ParsedError{}, body);
-      group_failed();
-      if (!is_open() || phase_ != Phase::ready) return false;
-      if (begin_failed_) {
-        lose_client(wire::sqlstate::transaction_resolution_unknown,
-                    "the transaction could not be begun before its first statement was sent");
-        discard("a BEGIN failed");
-        return false;
-      }
-      if (error) {
-        const bool last = error->severity == "FATAL" || error->severity == "PANIC";
-        if (last && client_ == nullptr && queue_.empty()) {
-          // An administrator, a shutdown: nobody is to get this connection any more.
-          discard(error->message);
-          return false;
-        }
-        fatal_seen_ = fatal_seen_ || (last && own_ == Own::none);
-        if (own_ != Own::none || client_ == nullptr) own_error_ = std::move(*error);
-      }
-      // Whether it can be read or not.
-      own_failed_ = own_failed_ || own_ != Own::none || client_ == nullptr;
-      // What was to be answered before the client's end may be among what the server drops.
-      if (client_ != nullptr && !queue_.owes_ready() && client_->say_last_words())
-        return is_open() && phase_ == Phase::ready;
-      return true;
-    }
+    case backend::ErrorResponse:
+      return error_response(body);
     default:
       return true;
   }
+}
+
+bool Server::error_response(std::span<const std::byte> body) {
+  copying_in_ = false;
+  // Whether the server met the Sync while it still copied, and dropped it, or afterwards, and answers it,
+  // cannot be told: the answer must not meet another client.
+  if (sync_in_copy_) must_close("a COPY that was sent a Sync failed");
+  auto error = wire::parse_error_response(body);
+  error_received(error ? *error : wire::ParsedError{}, body);
+  group_failed();
+  if (!is_open() || phase_ != Phase::ready) return false;
+  if (begin_failed_) {
+    lose_client(wire::sqlstate::transaction_resolution_unknown,
+                "the transaction could not be begun before its first statement was sent");
+    discard("a BEGIN failed");
+    return false;
+  }
+  if (error) {
+    const bool last = error->severity == "FATAL" || error->severity == "PANIC";
+    if (last && client_ == nullptr && queue_.empty()) {
+      // An administrator, a shutdown: nobody is to get this connection any more.
+      discard(error->message);
+      return false;
+    }
+    fatal_seen_ = fatal_seen_ || (last && own_ == Own::none);
+    if (own_ != Own::none || client_ == nullptr) own_error_ = std::move(*error);
+  }
+  // Whether it can be read or not.
+  own_failed_ = own_failed_ || own_ != Own::none || client_ == nullptr;
+  // What was to be answered before the client's end may be among what the server drops.
+  if (client_ != nullptr && !queue_.owes_ready() && client_->say_last_words())
+    return is_open() && phase_ == Phase::ready;
+  return true;
 }
 
 // False: its client has gone by what it did then.

@@ -7,7 +7,7 @@ namespace pgring {
 StateAdvice state_advice(std::uint32_t traits) {
   using wire::SqlTrait;
   struct Entry {
-    SqlTrait trait;
+    SqlTrait trait = SqlTrait::settings;
     StateAdvice advice;
   };
   constexpr std::array<Entry, 7> entries{{
