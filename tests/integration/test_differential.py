@@ -12,6 +12,7 @@ from harness.scripts import ALL, TABLES, not_yet
 
 # Scripts that do not pass yet, with the reason. One that begins to pass fails the run: take it out there.
 NOT_YET = not_yet.IN_TRANSACTIONS
+TRIES = 4
 NOT_YET_IN_SESSIONS = not_yet.IN_SESSIONS
 
 
@@ -126,8 +127,12 @@ def test_postgresql_answers_twice_the_same(direct, postgres, script):
 def test_in_transactions_everything_is_as_direct(direct, poolers, postgres, script):
     expected, pooler = direct(script), poolers.get("transaction")
     shuffler = pooler.shuffler(script.user)
-    got = run(script, pooler.process, postgres, shuffler)
-    found = difference(script, expected, got)
+    # What pgring asks a connection about once a second puts that on top of the idle list: then once more.
+    for _ in range(TRIES):
+        got = run(script, pooler.process, postgres, shuffler)
+        found = difference(script, expected, got)
+        if found or script.holds or not got.stays:
+            break
     if found:
         poolers.replace("transaction")
     assert not found, found
