@@ -97,8 +97,13 @@ class Crossing:
         from_server, to_server = await asyncio.open_connection(self._postgres.host, self._postgres.port)
         self._clients.append(writer)
         number = len(self._clients) - 1
-        await asyncio.gather(self._up(reader, to_server), self._down(from_server, number),
-                             return_exceptions=True)
+        try:
+            await asyncio.gather(self._up(reader, to_server), self._down(from_server, number))
+        except OSError:
+            pass  # one side has gone
+        finally:
+            to_server.transport.abort()
+            writer.transport.abort()
 
     async def _up(self, reader, to_server):
         while data := await reader.read(65536):
