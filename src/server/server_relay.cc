@@ -286,6 +286,8 @@ bool Server::ready_for_query(std::span<const std::byte> body) {
   status_ = static_cast<char>(body[0]);
   copying_in_ = false;
   sync_in_copy_ = false;
+  // What was announced and did not come has failed.
+  if (queue_.empty()) announced_gone_ = 0;
   if (own_ != Own::none) {
     own_finished();
     return is_open() && phase_ == Phase::ready;
