@@ -40,7 +40,7 @@ class Scenario(NamedTuple):
 
     @property
     def pool_mode(self):
-        # Named statements need a session until pgring renames them; PgBouncer 1.18 likewise.
+        # PgBouncer before 1.21 needs a session for named statements; all are measured alike.
         return "session" if self.protocol == "prepared" else "transaction"
 
 

@@ -8,6 +8,26 @@ namespace pgring {
 
 namespace backend = wire::backend;
 
+namespace {
+
+// What comes when something is executed, by either protocol.
+bool is_result(char type) {
+  switch (type) {
+    case backend::DataRow:
+    case backend::CommandComplete:
+    case backend::EmptyQueryResponse:
+    case backend::CopyInResponse:
+    case backend::CopyOutResponse:
+    case backend::CopyData:
+    case backend::CopyDone:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
 bool RequestQueue::push(RequestEntry&& entry) {
   if (skipping_ && entry.request != Request::sync) return false;
   skipping_ = false;
@@ -60,33 +80,9 @@ bool RequestQueue::fits(char type) const {
   if (empty()) return false;
   switch (front().request) {
     case Request::query:
-      switch (type) {
-        case backend::RowDescription:
-        case backend::DataRow:
-        case backend::CommandComplete:
-        case backend::EmptyQueryResponse:
-        case backend::CopyInResponse:
-        case backend::CopyOutResponse:
-        case backend::CopyData:
-        case backend::CopyDone:
-          return true;
-        default:
-          return false;
-      }
+      return is_result(type) || type == backend::RowDescription;
     case Request::execute:
-      switch (type) {
-        case backend::DataRow:
-        case backend::CommandComplete:
-        case backend::EmptyQueryResponse:
-        case backend::PortalSuspended:
-        case backend::CopyInResponse:
-        case backend::CopyOutResponse:
-        case backend::CopyData:
-        case backend::CopyDone:
-          return true;
-        default:
-          return false;
-      }
+      return is_result(type) || type == backend::PortalSuspended;
     case Request::parse:
       return type == backend::ParseComplete;
     case Request::bind:

@@ -23,11 +23,6 @@ namespace {
 
 namespace frontend = wire::frontend;
 
-// Statements on server connections are called so. A client's own names that begin so are not passed on.
-constexpr std::string_view own_prefix = "pgring_";
-// No statement ever has this name: numbers begin at one.
-constexpr std::string_view no_statement = "pgring_0";
-
 // Longer messages are not collected. A Parse of that length that names its statement is refused.
 constexpr std::uint64_t collected_max = std::uint64_t{16} * 1024 * 1024;
 constexpr std::uint64_t unnamed_kept_max = std::uint64_t{256} * 1024;
@@ -226,7 +221,7 @@ Client::Verdict Client::begin_close(std::span<const std::byte> body) {
     return pass_on(Request::close);
   }
   // A name of its own, or of nobody: PostgreSQL's copy stays, others may have use for it.
-  const bool ours = target->name.starts_with(own_prefix);
+  const bool ours = target->name.starts_with(own_statement_prefix);
   if (prepared == nullptr && !ours) return pass_on(Request::close);
   if (prepared != nullptr && prepared->statement == nullptr) {
     statements_->erase(target->name);
@@ -254,7 +249,7 @@ Client::Resolved Client::resolve(std::string_view name, bool describing) {
   if (name.empty()) return resolve_unnamed(describing);
   Prepared* const prepared = statements_ == nullptr ? nullptr : statements_->find(name);
   if (prepared == nullptr || prepared->statement == nullptr) {
-    if (prepared != nullptr || !name.starts_with(own_prefix))
+    if (prepared != nullptr || !name.starts_with(own_statement_prefix))
       return {.statement = nullptr, .verdict = Verdict::forward};
     return {.statement = nullptr,
             .verdict = refuse(

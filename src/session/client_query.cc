@@ -20,10 +20,6 @@ namespace {
 
 using wire::SqlTrait;
 
-// A statement that never exists for longer than from one message to the next.
-constexpr std::string_view no_statement = "pgring_0";
-constexpr std::string_view own_prefix = "pgring_";
-
 std::string_view text_of(std::span<const std::byte> body) {
   const std::string_view text = wire::as_text(body);
   return text.substr(0, text.find('\0'));
@@ -66,7 +62,7 @@ std::optional<Client::Rewritten> Client::rewrite_sql_prepare(std::string_view te
   Prepared* const prepared = statements().find(parsed->name);
   auto note = std::make_unique<RequestNote>();
   note->name = parsed->name;
-  if (prepared == nullptr && parsed->name.starts_with(own_prefix)) {
+  if (prepared == nullptr && parsed->name.starts_with(own_statement_prefix)) {
     // Another's, if anybody's.
     return Rewritten{
         .verdict = refuse({.sqlstate = wire::sqlstate::invalid_sql_statement_name,

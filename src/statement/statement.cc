@@ -66,7 +66,7 @@ std::optional<std::string> comparable_columns(std::span<const std::byte> row_des
 Statement::Statement(StatementTable& table, std::uint64_t id, StatementKey key)
     : table_{table},
       id_{id},
-      name_{"pgring_" + std::to_string(id)},
+      name_{std::string{own_statement_prefix} + std::to_string(id)},
       key_{std::move(key)},
       traits_{wire::sql_traits(key_.text)},
       has_fixed_rows_{is_planned(key_.text)} {}

@@ -26,6 +26,11 @@
 
 namespace pgring {
 
+// Statements on server connections are called so and by a number. A client's own names that begin so are not passed on.
+inline constexpr std::string_view own_statement_prefix = "pgring_";
+// Numbers begin at one: nobody's, for a statement that is there from one message to the next at most.
+inline constexpr std::string_view no_statement = "pgring_0";
+
 // What PostgreSQL says of a copy: the types of its parameters, and the columns it returns as far as
 // PostgreSQL compares them (not from which table they come). No columns: it returns no rows.
 struct StatementVersion {

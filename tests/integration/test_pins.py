@@ -44,7 +44,7 @@ def ways():
             if ";" in state.take and ask in (ask_extended, ask_named):
                 continue  # one statement at a time in that protocol
             if " into temp " in state.take and ask in (ask_in_do, ask_by_function):
-                continue  # EXECUTE of SELECT INTO is not implemented
+                continue  # PostgreSQL: "EXECUTE of SELECT ... INTO is not implemented"
             marks = [pytest.mark.xfail(strict=True, reason=UNSEEN)] if ask is ask_by_function else []
             yield pytest.param(state, ask, marks=marks, id=f"{state.name}-{ask.__name__}")
 
