@@ -6,7 +6,7 @@ build_options() {
   case $1 in
     release) printf '%s\n' --buildtype=release -Ddebug=true -Db_lto=true "-Db_lto_threads=$(nproc)" ;;
     debug) printf '%s\n' --buildtype=debug ;;
-    asan) printf '%s\n' -Doptimization=1 -Ddebug=true -Db_sanitize=address,undefined -Db_lundef=false -Dfuzzing=true ;;
+    asan) printf '%s\n' -Doptimization=1 -Ddebug=true -Db_sanitize=address,undefined -Db_lundef=false -Db_pch=false -Dfuzzing=true ;;
     tsan) printf '%s\n' -Doptimization=1 -Ddebug=true -Db_sanitize=thread -Db_lundef=false ;;
     coverage) printf '%s\n' --buildtype=debug -Db_coverage=true ;;
     *) die "no build kind \"$1\"; there are release, debug, asan, tsan, coverage" ;;

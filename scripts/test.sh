@@ -251,9 +251,8 @@ all_tests() {
     python_tests "driver tests (ASan, UBSan)" asan tests/drivers
     fuzz_targets 10
   }
-  test_build tsan src/pgring tests/unit/unit_tests tests/ring_kernel/ring_tests && {
-    doctest "ring and mailbox (TSan)" 600 "${tsan[@]}" "$(program tsan unit_tests)" \
-      --source-file='*unit/ring*,*mailbox*,*shard*'
+  test_build tsan src/pgring tests/unit/thread_tests tests/ring_kernel/ring_tests && {
+    doctest "unit tests where threads meet (TSan)" 600 "${tsan[@]}" "$(program tsan thread_tests)"
     doctest "ring on this kernel (TSan)" 600 "${tsan[@]}" "$(program tsan ring_tests)"
     PGRING_TEST_SHARDS=4 python_tests "shards (TSan)" tsan tests/integration/test_console.py tests/integration/test_cancel.py \
       tests/integration/test_signals.py
