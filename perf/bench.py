@@ -4,10 +4,12 @@
 Starts its own PostgreSQL (fsync off, its own folder and port) or, with --server null, a server
 that answers at once. Every scenario runs in several rounds; in each round every target runs once,
 so that a noisy machine hits all alike. What is printed are medians; --json keeps every round.
-PGRING names the binary. How to read the figures: README.md here.
+PGRING names the binary, PGBOUNCER or --pgbouncer the PgBouncer. How to read the figures: README.md
+here.
 """
 
 import argparse
+import copy
 import json
 import math
 import os
@@ -19,12 +21,14 @@ import time
 from typing import NamedTuple
 
 import measure
-from tools import TARGETS, NullServer, RealServer
+from tools import (KEEPS_STATEMENTS_SINCE, TARGETS, NullServer, RealServer, pgbouncer_program,
+                   pgbouncer_version)
 
 SCRIPTS = {"select": ("-b", "select-only"), "tpcb": ("-b", "tpcb-like")}
 PROTOCOLS = ("simple", "extended", "prepared")
 CLIENTS = (1, 10, 50, 500)
 SESSION_CLIENTS_MAX = 50  # each holds a server connection, in session mode
+PHASES = ("plain", "prepared")  # poolers are started anew for each
 
 
 class Scenario(NamedTuple):
@@ -39,25 +43,33 @@ class Scenario(NamedTuple):
         return f"{self.script} {'connect' if self.connect else self.protocol} c={self.clients}"
 
     @property
-    def pool_mode(self):
-        # PgBouncer before 1.21 needs a session for named statements; all are measured alike.
-        return "session" if self.protocol == "prepared" else "transaction"
+    def phase(self):
+        return "prepared" if self.protocol == "prepared" else "plain"
+
+    def threads(self, pool_size):
+        """Of pgbench, for every target alike.
+
+        It waits for the answer to a Parse, so that a thread's other clients stand still meanwhile:
+        if those hold all server connections, within transactions of several statements, nobody
+        goes on. Then each client has a thread.
+        """
+        if self.protocol == "prepared" and self.script == "tpcb" and self.clients > pool_size:
+            return self.clients
+        return min(self.clients, os.cpu_count())
 
 
 def scenarios(options):
-    """The scenarios asked for, transaction mode first."""
+    """The scenarios asked for, those without named statements first."""
     found = []
     for script in options.scripts:
         arguments = ("-f", options.null_script) if options.server == "null" else SCRIPTS[script]
         for protocol in options.protocols:
-            for clients in options.clients:
-                if protocol == "prepared" and clients > SESSION_CLIENTS_MAX:
-                    continue
-                found.append(Scenario(script, protocol, clients, False, arguments))
+            found += [Scenario(script, protocol, clients, False, arguments)
+                      for clients in options.clients]
         if options.connect and script == options.scripts[0]:
             found += [Scenario(script, "simple", clients, True, (*arguments, "-C"))
                       for clients in options.clients if clients in (10, 50)]
-    return sorted(found, key=lambda scenario: scenario.pool_mode, reverse=True)
+    return found
 
 
 def parse_arguments():
@@ -68,6 +80,8 @@ def parse_arguments():
     parser.add_argument("--server", choices=("postgresql", "null"), default="postgresql")
     parser.add_argument("--nullserver", default=beside_pgring("perf/nullserver"),
                         help="path of the built null server (default: in pgring's build folder)")
+    parser.add_argument("--pgbouncer", default=os.environ.get("PGBOUNCER"),
+                        help="path of a PgBouncer (default: PGBOUNCER, else the one installed)")
     parser.add_argument("--targets", type=words(TARGETS), default=list(TARGETS))
     parser.add_argument("--scripts", type=words(SCRIPTS), default=list(SCRIPTS))
     parser.add_argument("--protocols", type=words(PROTOCOLS), default=list(PROTOCOLS))
@@ -81,6 +95,9 @@ def parse_arguments():
     parser.add_argument("--server-transport", choices=("tcp", "unix"), default="tcp")
     parser.add_argument("--json", help="write every round there")
     options = parser.parse_args()
+    if "pgbouncer" in options.targets:
+        options.pgbouncer = pgbouncer_program(options.pgbouncer)
+        options.pgbouncer_version = pgbouncer_version(options.pgbouncer)
     if options.quick:
         options.rounds, options.seconds = 1, 1
     options.clients = options.clients or ([1, 50] if options.quick else list(CLIENTS))
@@ -107,16 +124,19 @@ def words(known):
     return parse
 
 
-def run_mode(server, mode, chosen, options, results):
-    """All scenarios of one pool mode, on poolers started for it."""
-    options.pool_mode = mode
-    kept = options.pool_size
-    if mode == "session":
-        options.pool_size = max(kept, SESSION_CLIENTS_MAX)
+def run_phase(server, phase, chosen, options, results):
+    """All scenarios of one phase, on poolers started for it."""
     targets = []
     try:
         for name in options.targets:
-            targets.append(TARGETS[name](server, options))
+            own = copy.copy(options)
+            own.pool_mode = "transaction"
+            if (phase == "prepared" and name == "pgbouncer"
+                    and options.pgbouncer_version < KEEPS_STATEMENTS_SINCE):
+                own.pool_mode = "session"
+                own.pool_size = max(options.pool_size, SESSION_CLIENTS_MAX)
+            targets.append(TARGETS[name](server, own))
+            targets[-1].pool_mode = own.pool_mode
         results["versions"].update({target.name: target.version() for target in targets})
         for scenario in chosen:
             results["scenarios"][scenario.name] = run_scenario(server, targets, scenario, options)
@@ -124,23 +144,28 @@ def run_mode(server, mode, chosen, options, results):
     finally:
         for target in targets:
             target.stop()
-        options.pool_size = kept
 
 
 def run_scenario(server, targets, scenario, options):
+    able = [target for target in targets
+            if target.pool_mode == "transaction" or scenario.clients <= SESSION_CLIENTS_MAX]
+    threads = scenario.threads(options.pool_size)
     rounds = {target.name: [] for target in targets}
-    for target in targets:
-        measure.warm_up(target, server, scenario)
-    for number in range(options.rounds):
-        turn = number % len(targets)  # nobody is always first
-        for target in targets[turn:] + targets[:turn]:
-            rounds[target.name].append(measure.run(target, server, scenario, options.seconds))
-    return {name: {"rounds": [row._asdict() for row in rows], "median": medians(rows)}
-            for name, rows in rounds.items()}
+    for target in able:
+        measure.warm_up(target, server, scenario, threads)
+    for number in range(options.rounds if able else 0):
+        turn = number % len(able)  # nobody is always first
+        for target in able[turn:] + able[:turn]:
+            rounds[target.name].append(
+                measure.run(target, server, scenario, threads, options.seconds))
+    return {target.name: {"pool_mode": target.pool_mode,
+                          "rounds": [row._asdict() for row in rounds[target.name]],
+                          "median": medians(rounds[target.name])}
+            for target in targets}
 
 
 def medians(rows):
-    return {field: statistics.median(getattr(row, field) for row in rows)
+    return {field: statistics.median(getattr(row, field) for row in rows) if rows else float("nan")
             for field in measure.Figures._fields}
 
 
@@ -154,6 +179,8 @@ def print_header(options, server):
           f"server over {options.server_transport}", flush=True)
     if options.server == "postgresql":
         print(f"fsync, synchronous_commit and full_page_writes are off; scale {options.scale}")
+    if "pgbouncer" in options.targets:
+        print("PgBouncer " + ".".join(str(part) for part in options.pgbouncer_version))
     print(f"\n{'':26}{'':11}{'tps':>9}{'p50 ms':>9}{'p99 ms':>9}{'CPU µs/tx':>11}{'PSS MiB':>9}")
 
 
@@ -163,8 +190,16 @@ def print_scenario(scenario, result):
         row = entry["median"]
         print(f"{title:26}{name:11}{shown(row['tps'], 9, 0)}{shown(row['p50_ms'], 9, 2)}"
               f"{shown(row['p99_ms'], 9, 2)}{shown(row['cpu_us'], 11, 2)}"
-              f"{shown(row['pss_kib'] / 1024, 9, 1)}", flush=True)
+              f"{shown(row['pss_kib'] / 1024, 9, 1)}{remark(entry)}", flush=True)
         title = ""
+
+
+def remark(entry):
+    if entry["pool_mode"] == "transaction":
+        return ""
+    if entry["rounds"]:
+        return "  session mode"
+    return f"  only in session mode: not with more than {SESSION_CLIENTS_MAX} clients"
 
 
 def without_nan(value):
@@ -192,9 +227,9 @@ def main():
             results["versions"]["server"] = server.version()
             print_header(options, server)
             chosen = scenarios(options)
-            for mode in ("transaction", "session"):
-                run_mode(server, mode, [one for one in chosen if one.pool_mode == mode], options,
-                         results)
+            for phase in PHASES:
+                if of_phase := [one for one in chosen if one.phase == phase]:
+                    run_phase(server, phase, of_phase, options, results)
         finally:
             server.stop()
     if options.json:

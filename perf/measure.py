@@ -65,10 +65,10 @@ def environment():
             "PGGSSENCMODE": "disable"}
 
 
-def pgbench(target, server, scenario, length, folder=None):
+def pgbench(target, server, scenario, threads, length, folder=None):
     """`length` is what ends the run: ("-T", seconds) or ("-t", transactions)."""
     command = [f"{server.bin}/pgbench", "-n", "-h", target.host, "-p", str(target.port), "-U", USER,
-               "-c", str(scenario.clients), "-j", str(min(scenario.clients, os.cpu_count())),
+               "-c", str(scenario.clients), "-j", str(threads),
                "-M", scenario.protocol, *scenario.arguments, *length]
     if folder:
         command += ["-l", f"--log-prefix={folder}/log", f"--sampling-rate={LATENCY_SAMPLES}"]
@@ -81,17 +81,17 @@ def pgbench(target, server, scenario, length, folder=None):
     return done.stdout, int(processed.group(1))
 
 
-def warm_up(target, server, scenario):
+def warm_up(target, server, scenario, threads):
     """Opens the pool and fills caches, unmeasured."""
-    pgbench(target, server, scenario, ("-t", "5"))
+    pgbench(target, server, scenario, threads, ("-t", "5"))
 
 
-def run(target, server, scenario, seconds):
+def run(target, server, scenario, threads, seconds):
     # pgbench's clock starts before it connects its clients, its rate counts after that.
     length = seconds + scenario.clients // CONNECTS_PER_S
     with tempfile.TemporaryDirectory(prefix="pgring-bench-") as folder:
         before = cpu_ns(target.pids())
-        said, count = pgbench(target, server, scenario, ("-T", str(length)), folder)
+        said, count = pgbench(target, server, scenario, threads, ("-T", str(length)), folder)
         used = cpu_ns(target.pids()) - before
         ordered = latencies_ms(folder)
     rate = re.search(r"tps = ([\d.]+)", said)

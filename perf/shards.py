@@ -34,16 +34,17 @@ def compare(server, options, pool_size):
     """Transactions/s of each round: (on one shard, on many)."""
     options.pool_mode, options.pool_size = "transaction", pool_size
     scenario = Scenario(options.script, "simple", options.clients, False, SCRIPTS[options.script])
+    threads = scenario.threads(pool_size)
     counts, targets, rounds = (1, options.shards), [], []
     kept = options.shards
     try:
         for options.shards in counts:
             targets.append(PgringTarget(server, options))
         for target in targets:
-            measure.warm_up(target, server, scenario)
+            measure.warm_up(target, server, scenario, threads)
         for number in range(options.rounds):
             order = (0, 1) if number % 2 == 0 else (1, 0)  # nobody is always first
-            tps = {at: measure.run(targets[at], server, scenario, options.seconds).tps
+            tps = {at: measure.run(targets[at], server, scenario, threads, options.seconds).tps
                    for at in order}
             rounds.append((tps[0], tps[1]))
     finally:

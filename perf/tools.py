@@ -121,20 +121,39 @@ log_disconnections = 0
 log_stats = 0
 ignore_startup_parameters = extra_float_digits
 """
+KEEPS_STATEMENTS = "max_prepared_statements = 200\n"  # in transaction mode
+KEEPS_STATEMENTS_SINCE = (1, 21)
+
+
+def pgbouncer_program(named):
+    """The PgBouncer of that path, or of this machine."""
+    program = named or shutil.which("pgbouncer") or "/usr/sbin/pgbouncer"
+    assert os.access(program, os.X_OK), f"no PgBouncer at {program} (see --pgbouncer, --targets)"
+    return os.path.abspath(program)
+
+
+def pgbouncer_version(program):
+    """What it says of itself, as (1, 18, 0)."""
+    done = subprocess.run([program, "--version"], capture_output=True, text=True)
+    found = re.search(r"PgBouncer (\d+(?:\.\d+)*)", done.stdout)
+    assert found, f"{program} --version: {done.stdout}{done.stderr}"
+    return tuple(int(part) for part in found.group(1).split("."))
 
 
 class PgBouncerTarget:
     name = "pgbouncer"
 
     def __init__(self, server, options):
-        self.program = shutil.which("pgbouncer") or "/usr/sbin/pgbouncer"
-        assert os.access(self.program, os.X_OK), "no PgBouncer here (see --targets)"
+        self.program = options.pgbouncer
         self.socket_dir = tempfile.mkdtemp(prefix="pgring-bouncer-")
         self.host, self.port = "127.0.0.1", free_port()
         host = server.host if options.server_transport == "tcp" else server.socket_dir
-        files = {"pgbouncer.ini": PGBOUNCER_INI.format(
+        settings = PGBOUNCER_INI.format(
             host=host, server_port=server.port, pool_mode=options.pool_mode, port=self.port,
-            pool_size=options.pool_size, folder=self.socket_dir), "userlist.txt": USERLIST}
+            pool_size=options.pool_size, folder=self.socket_dir)
+        if options.pgbouncer_version >= KEEPS_STATEMENTS_SINCE:
+            settings += KEEPS_STATEMENTS
+        files = {"pgbouncer.ini": settings, "userlist.txt": USERLIST}
         for name, text in files.items():
             with open(f"{self.socket_dir}/{name}", "w") as file:
                 file.write(text)

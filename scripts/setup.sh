@@ -1,7 +1,8 @@
 # shellcheck shell=bash
-# Set-up: installs the Debian packages that a command needs and that are missing, and puts liburing's
-# source into subprojects/packagecache where the system's liburing is too old. Never upgrades anything
-# that is installed, except where a missing package demands it.
+# Set-up: installs the Debian packages that a command needs and that are missing, puts liburing's source
+# into subprojects/packagecache where the system's liburing is too old, and the libraries of
+# tests/drivers/node into .do/node. Never upgrades anything that is installed, except where a missing
+# package demands it.
 
 # shellcheck disable=SC2034  # packages_of names these lists indirectly
 # "a|b": any of them will do, the first one is installed. make is what g++ links with on several cores.
@@ -10,12 +11,13 @@ packages_build=(g++ make meson ninja-build 'pkg-config|pkgconf' libssl-dev libto
   'postgresql|postgresql-15|postgresql-16|postgresql-17|postgresql-18')
 packages_test=(python3 python3-pytest python3-pytest-xdist python3-psycopg python3-psycopg-pool python3-psycopg2
   python3-asyncpg python3-greenlet python3-sqlalchemy python3-alembic python3-django libpq-dev libpqxx-dev libdbd-pg-perl
-  golang-go golang-github-lib-pq-dev
+  golang-go golang-github-lib-pq-dev golang-github-jackc-pgx-v4-dev nodejs
   libpostgresql-jdbc-java 'default-jdk-headless|openjdk-17-jdk-headless|openjdk-21-jdk-headless'
   valgrind clang-19 libclang-rt-19-dev binutils git)
 packages_lint=(clang-19 clang-format-19 clang-tidy-19 codespell shellcheck git)
 packages_bench=(pgbouncer)
 
+node_folder=.do/node
 liburing_file=subprojects/packagecache/liburing_2.9.orig.tar.gz
 
 say() { printf '%s\n' "$*" >&2; }
@@ -40,8 +42,15 @@ packages_of() {
   for group in "$@"; do
     local -n list=packages_$group
     printf '%s\n' "${list[@]}"
+    [ "$group" != test ] || nodejs_has_npm || printf 'npm\n'
   done
   [ "$(debian_codename)" = bookworm ] || printf 'liburing-dev\n'  # Debian 12 has 2.3
+}
+
+# A nodejs that is not Debian's may bring npm; Debian's npm conflicts with that one.
+nodejs_has_npm() {
+  local path
+  path=$(readlink -e /usr/bin/npm) && dpkg-query -S "$path" 2>/dev/null | grep -q '^nodejs:'
 }
 
 debian_codename() (
@@ -75,6 +84,7 @@ setup() {
     install_packages "${missing[@]}"
   fi
   [ "$(debian_codename)" != bookworm ] || fetch_liburing
+  case " $* " in *" test "*) fetch_node_libraries ;; esac
 }
 
 install_packages() {
@@ -162,5 +172,27 @@ source_stanza() {
     [ -n "$uri" ] || return 1
     printf 'Types: deb-src\nURIs: %s\nSuites: %s\nComponents: main\nSigned-By: %s\n' "$uri" "$1" \
       /usr/share/keyrings/debian-archive-keyring.gpg
+  fi
+}
+
+# The libraries that the driver tests need, as tests/drivers/node/package-lock.json pins them: version and
+# hash, from whatever registry this machine's npm is set to. Without them those tests fail and show what
+# npm said; everything else can be built and tested. One try a run.
+fetch_node_libraries() {
+  local lock=tests/drivers/node/package-lock.json
+  ! cmp -s "$lock" "$node_folder/installed" || return 0
+  [ -z "${node_libraries_tried:-}" ] || return 0
+  node_libraries_tried=yes
+  say "fetching the libraries of tests/drivers/node"
+  rm -rf "$node_folder"
+  mkdir -p "$node_folder"
+  cp "$lock" "${lock%-lock.json}.json" "$node_folder/"
+  if npm ci --prefix "$node_folder" --ignore-scripts --no-audit --no-fund --fetch-retries=1 --fetch-timeout=60000 \
+    >"$node_folder/log" 2>&1; then
+    cp "$lock" "$node_folder/installed"
+  else
+    mv "$node_folder/log" "$node_folder/failure"
+    tail -n 5 "$node_folder/failure" >&2
+    say "npm could not fetch them: the driver tests of Node will fail"
   fi
 }

@@ -191,8 +191,9 @@ constexpr std::array<Key<DatabaseConfig>, 18> database_keys{{
      Reload::yes,
      {},
      "string",
-     "SQL run once on each new server connection before a client uses it.",
-     "`connect_query=`",
+     "SQL run on each new server connection before a client uses it, and in session mode behind "
+     "each reset.",
+     "`connect_query=`; there on a new one only",
      "none"},
     {"reset_query",
      &DatabaseConfig::reset_query,

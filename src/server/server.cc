@@ -317,9 +317,15 @@ void Server::release() {
       !settings.reset_query.empty()) {
     // One of the operator's own may leave settings alone. What it sets itself stays if it can.
     defaults_due_ = settings.reset_query != "DISCARD ALL" && (defaults_due_ || !overrides_.empty());
+    connect_query_due_ = !settings.connect_query.empty();
     return run_own(Own::reset, settings.reset_query);
   }
-  if (std::exchange(defaults_due_, false)) return run_own(Own::reset, "RESET ALL");
+  if (std::exchange(defaults_due_, false)) {
+    connect_query_due_ = settings.mode == PoolMode::session && !settings.connect_query.empty();
+    return run_own(Own::reset, "RESET ALL");
+  }
+  // Sessions begin with what it sets, which the reset may have taken away.
+  if (std::exchange(connect_query_due_, false)) return run_own(Own::reset, settings.connect_query);
   // A new connection comes with new facts, unless there are some from a moment ago: its login has changed them.
   if (!unused && (fresh_ || counted_.desk().due(shard_.now())) &&
       ask_facts(fresh_ ? facts_age_at_login : ring::Duration::max())) {

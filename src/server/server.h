@@ -277,7 +277,8 @@ class Server final : public ring::Stream {
   bool reset_done_ = false;    // since the last link of a session
   bool reset_seen_ = false;    // the client has RESET ALL or DISCARD ALL
   bool defaults_due_ = false;  // before the next link: take all parameters back to their defaults
-  bool facts_over_ = false;    // it was not used since: only asked for facts
+  bool connect_query_due_ = false;  // likewise, behind a reset: run connect_query again
+  bool facts_over_ = false;         // it was not used since: only asked for facts
   bool pinned_forever_ = false;
   bool begin_failed_ = false;
   bool audit_waits_ = false;  // until cancels under way are over, which might hit it

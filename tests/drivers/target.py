@@ -6,6 +6,7 @@ there expects what PostgreSQL does not do, and is wrong.
 
 import contextlib
 import os
+import shutil
 import subprocess
 import threading
 
@@ -183,5 +184,17 @@ def compiled(source, folder, *flags):
     program = str(folder / source.removesuffix(".cc"))
     done = subprocess.run(["g++", "-std=c++17", "-O0", "-Wall", "-Wextra", "-o", program,
                            f"{FOLDER}/{source}", *flags], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return program
+
+
+def built_by_go(source, folder):
+    """The program made of a Go source beside this file, with Debian's libraries (no modules)."""
+    assert shutil.which("go"), "no go on this machine: install golang-go"
+    program = f"{folder}/{source.removesuffix('.go')}"
+    done = subprocess.run(["go", "build", "-o", program, f"{FOLDER}/{source}"], capture_output=True,
+                          text=True, cwd=folder,
+                          env={**os.environ, "GO111MODULE": "off", "GOPATH": "/usr/share/gocode",
+                               "GOCACHE": f"{folder}/cache", "GOFLAGS": "", "CGO_ENABLED": "0"})
     assert done.returncode == 0, done.stderr
     return program

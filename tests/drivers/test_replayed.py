@@ -1,7 +1,7 @@
-"""Programs that Debian does not have, by the messages they send.
+"""Programs by the messages they send: those that cannot be had here, and exact bytes of those that can.
 
-pgx, Prisma, Npgsql, node's pg and postgres.js, Grafana, n8n, pgAdmin, PDO and GORM. What they met
-behind other poolers is quoted at each test.
+pgx 5, Prisma, Npgsql, Grafana, n8n, pgAdmin, PDO and GORM; of node-postgres, postgres.js (test_node.py) and
+pgx 4 (test_pgx.py) what each sent when it failed. What they met behind other poolers is quoted at each test.
 """
 
 import pytest

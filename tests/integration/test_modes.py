@@ -115,6 +115,40 @@ def test_a_connect_query_runs_before_the_first_client(pgring, raw):
     assert one.value("show my.mark") == "connected"
 
 
+@pytest.mark.parametrize("reset_query", ["DISCARD ALL", "reset all", ""])
+def test_what_a_connect_query_sets_is_there_for_every_session(pgring, raw, reset_query):
+    """PostgreSQL's defaults are not what sessions begin with: a reset takes away what it has set."""
+    pooler = pgring(database={
+        "pool_size": 1, "pool_mode": "session", "reset_query": reset_query,
+        "connect_query": "set work_mem = '7MB'; set timezone = 'Asia/Tokyo'; set my.mark = 'connected'"})
+    pids = set()
+    for _ in range(3):
+        client = raw(pooler).login()
+        pids.add(client.value(PID))
+        assert client.value("show work_mem") == "7MB"
+        assert client.value("show timezone") == "Asia/Tokyo"
+        assert client.value("show my.mark") == "connected"
+        if reset_query:
+            client.run("set work_mem = '1MB'; set timezone = 'Europe/Rome'; set my.mark = 'mine'")
+        client.run("reset all")
+        client.close()
+    assert len(pids) == 1, "all of them had one server connection"
+
+
+def test_a_connect_query_that_fails_the_second_time_costs_the_connection(pgring, raw):
+    pooler = pgring(database={"pool_size": 1, "pool_mode": "session",
+                              "connect_query": "create table pg_temp.once (n int); set work_mem = '7MB'",
+                              "reset_query": "reset all"})
+    pids = []
+    for _ in range(2):
+        client = raw(pooler).login()
+        pids.append(client.value(PID))
+        assert client.value("show work_mem") == "7MB"
+        client.close()
+    assert pids[0] != pids[1]
+    assert "reset query failed" in pooler.log()
+
+
 def test_a_database_may_have_another_name_here(pgring, raw):
     pooler = pgring(changes={"database": {"nickname": {"server": "main", "dbname": "bench"}}})
     assert raw(pooler).login(dbname="nickname").value("select current_database()") == "bench"

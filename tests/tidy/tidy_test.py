@@ -14,7 +14,7 @@ LINES_MAX = 450
 # Longer files, each with its length and the reason. A length here may only shrink.
 LONG_FILES = {}
 
-SOURCE = re.compile(r"\.(cc|h|c|py|sh|build|toml)$|^do$|^\.ci/run$")
+SOURCE = re.compile(r"\.(cc|h|c|py|js|go|sh|build|toml)$|^do$|^\.ci/run$")
 PRODUCT = ("ring/", "wire/", "src/")
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]')
 
@@ -130,6 +130,18 @@ def test_files_stay_short(root, tracked):
         elif reason and length < limit:
             violations.append(f"{path}:{length}: shrank; write {length} in LONG_FILES, or take it out at {LINES_MAX}")
     violations += [f"{path}:1: is in LONG_FILES and not in the tree" for path in LONG_FILES if path not in lengths]
+    report(violations)
+
+
+def test_lock_files_hold_hashes_and_no_address(root, tracked):
+    """What is pinned comes from whatever registry the machine's npm knows (npm's omit-lockfile-registry-resolved)."""
+    violations = []
+    for path in tracked:
+        if not path.endswith("package-lock.json"):
+            continue
+        violations += [f"{path}:{number}: an address" for number, line in enumerate(lines_of(root, path), 1) if "://" in line]
+        packages = json.loads((root / path).read_text(encoding="utf-8"))["packages"]
+        violations += [f"{path}:1: {name} has no hash" for name, entry in packages.items() if name and "integrity" not in entry]
     report(violations)
 
 
