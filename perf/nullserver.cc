@@ -44,6 +44,7 @@ struct Peer {
   bool started = false;
   bool blocked = false;  // epoll also watches for room to write
   char status = 'I';
+  std::string user;
   std::string statement;  // the text of the unnamed or last parsed statement
   std::unordered_map<std::string, std::string> named;
   std::string input;
@@ -153,8 +154,23 @@ void run(Peer& peer, std::string_view text) {
   }
 }
 
+// What pgring asks of a session from time to time (src/server/server_audit.cc): nothing is set in it.
+bool is_audit(std::string_view text) { return text.starts_with("SELECT 's'"); }
+
+void run_audit(Peer& peer) {
+  std::string row{"\0\3\0\0\0\1u\0\0\0\0\0\0\0"sv};
+  row += static_cast<char>(std::min<std::size_t>(peer.user.size(), 63));
+  row += peer.user.substr(0, 63);
+  say(peer, 'D', row);
+  say_complete(peer, "SELECT 1");
+}
+
 void run_simple(Peer& peer, std::string_view body) {
   const std::string_view text = body.substr(0, body.find('\0'));
+  if (is_audit(text)) {
+    run_audit(peer);
+    return say_ready(peer);
+  }
   if (text.find_first_not_of(" ;\n") == std::string_view::npos) {
     say(peer, 'I', {});
   } else {
@@ -239,6 +255,15 @@ bool answer_startup(Peer& peer, std::string_view body) {
   if (code == ssl_request || code == gssenc_request) {
     peer.output.push_back('N');
   } else {
+    // Names and values follow, each ended by a NUL.
+    for (std::size_t at = 4; at < body.size();) {
+      const std::size_t name_end = std::min(body.find('\0', at), body.size());
+      const std::string_view name = body.substr(at, name_end - at);
+      const std::size_t value_at = std::min(name_end + 1, body.size());
+      const std::size_t value_end = std::min(body.find('\0', value_at), body.size());
+      if (name == "user") peer.user = body.substr(value_at, value_end - value_at);
+      at = value_end + 1;
+    }
     log_in(peer);
   }
   return true;

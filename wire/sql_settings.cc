@@ -1,8 +1,10 @@
 #include "wire/sql_settings.h"
 
 #include <algorithm>
+#include <cstdint>
 
 #include "wire/sql_lexer.h"
+#include "wire/sql_word.h"
 
 namespace wire {
 namespace {
@@ -88,6 +90,42 @@ std::vector<std::string> custom_setting_names(std::string_view sql) {
       }
     }
   }
+}
+
+bool sets_unnamed(std::string_view sql) {
+  SqlLexer lexer{sql};
+  // What comes next if all is well, once set_config was there.
+  enum class Expected : std::uint8_t { anything, parenthesis, name, comma };
+  auto expected = Expected::anything;
+  bool begins = true;
+  for (SqlToken token = lexer.next(); token.kind != SqlTokenKind::end; token = lexer.next()) {
+    const std::string_view text = lexer.text(token);
+    const SqlWord word = token.kind == SqlTokenKind::word ? find_sql_word(text)
+                         : token.kind == SqlTokenKind::quoted_identifier
+                             ? find_quoted_sql_word(unquoted(text))
+                             : SqlWord::none;
+    if (token.kind == SqlTokenKind::escaped_identifier) return true;
+    if (begins && word == SqlWord::do_block) return true;
+    begins = token.kind == SqlTokenKind::semicolon;
+    switch (expected) {
+      case Expected::anything:
+        if (word == SqlWord::set_config) expected = Expected::parenthesis;
+        break;
+      case Expected::parenthesis:
+        if (token.kind != SqlTokenKind::left_parenthesis) return true;
+        expected = Expected::name;
+        break;
+      case Expected::name:
+        if (token.kind != SqlTokenKind::string || text.front() != '\'') return true;
+        expected = Expected::comma;
+        break;
+      case Expected::comma:
+        if (text != ",") return true;
+        expected = Expected::anything;
+        break;
+    }
+  }
+  return expected != Expected::anything;
 }
 
 }  // namespace wire

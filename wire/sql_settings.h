@@ -17,6 +17,10 @@ namespace wire {
 // Spelled as in the text; each at most once without regard to case, as PostgreSQL compares them.
 [[nodiscard]] std::vector<std::string> custom_setting_names(std::string_view sql);
 
+// Whether a text may set one that custom_setting_names does not find in it: set_config of what is not a plain string, and
+// anything in a DO block.
+[[nodiscard]] bool sets_unnamed(std::string_view sql);
+
 }  // namespace wire
 
 #endif  // WIRE_SQL_SETTINGS_H_

@@ -49,6 +49,45 @@ bool is_name(const Head& head) {
          head.kind == SqlTokenKind::escaped_identifier;
 }
 
+// Strings in strings of a DO block: the block itself, what it executes, and one more.
+constexpr int block_depth_max = 4;
+
+std::string_view inside_of_string(std::string_view token) {
+  const std::size_t quote = token.find_first_of("'$");
+  if (quote == std::string_view::npos) return {};
+  std::size_t size = 1;
+  if (token[quote] == '$') {
+    const std::size_t end = token.find('$', quote + 1);
+    if (end == std::string_view::npos) return {};
+    size = end - quote + 1;
+  }
+  if (token.size() < quote + 2 * size) return {};
+  return token.substr(quote + size, token.size() - quote - 2 * size);
+}
+
+// LOAD and the functions whose doing nothing shows, wherever they stand. A name that happens to be LOAD counts
+// only right before a string (which, in a block between quotes, begins with two of them and looks empty).
+std::uint32_t block_bits(std::string_view sql, int depth) noexcept {
+  std::uint32_t bits = 0;
+  SqlWord last = SqlWord::none;
+  SqlLexer lexer(sql);
+  for (SqlToken token = lexer.next(); token.kind != SqlTokenKind::end; token = lexer.next()) {
+    const std::string_view text = lexer.text(token);
+    SqlWord word = SqlWord::none;
+    if (token.kind == SqlTokenKind::word) {
+      word = find_sql_word(text);
+    } else if (token.kind == SqlTokenKind::quoted_identifier && token.length > 2) {
+      word = find_quoted_sql_word(text.substr(1, text.size() - 2));
+    } else if (token.kind == SqlTokenKind::string) {
+      if (last == SqlWord::load) bits = bits | SqlTrait::load;
+      if (depth > 0) bits |= block_bits(inside_of_string(text), depth - 1);
+    }
+    if (word == SqlWord::state_function) bits = bits | SqlTrait::other_state;
+    last = word;
+  }
+  return bits;
+}
+
 // Reads the tokens of a text one by one, and sums up at each semicolon.
 class Reader {
  public:
@@ -97,6 +136,8 @@ void Reader::take(const SqlLexer& lexer, const SqlToken& token) {
     word = find_quoted_sql_word(lexer.text(token).substr(1, token.length - 2));
   } else if (token.kind == SqlTokenKind::escaped_identifier) {
     add(SqlTrait::settings);
+  } else if (token.kind == SqlTokenKind::string && head(0) == SqlWord::do_block) {
+    traits_.bits |= block_bits(inside_of_string(lexer.text(token)), block_depth_max);
   } else if (token.kind == SqlTokenKind::semicolon && statement_.depth == 0) {
     end_statement();
     return;

@@ -5,6 +5,8 @@
 //         text that PostgreSQL refuses has bits too. A bit that is not set is sure, but for what no text
 //         shows: functions, triggers, rules, defaults and views that do it; what EXECUTE and Bind run,
 //         whose text came earlier; FETCH from a cursor, likewise. sql_lexer.h says what is taken as given.
+//         What a DO block says, also in strings that it may EXECUTE, is read as far as it may leave what nothing
+//         shows afterwards (`load`, `other_state`); not what it puts together.
 //         may_have_traits is false only if sql_traits would find no bit; true proves nothing. It is what
 //         the hot path asks of every Query and Parse: one pass over the text, sixteen bytes at a time.
 // Source: PostgreSQL docs "SQL Commands", sql-syntax-lexical; src/backend/parser/gram.y.

@@ -53,6 +53,8 @@ Pool::Pool(Shard& shard, PoolKey key, PoolHome& home, std::uint32_t part)
   waiters_timer_.kind = timer_kind::pool_waiters;
   seek_timer_.owner = this;
   seek_timer_.kind = timer_kind::pool_seek;
+  rest_timer_.owner = this;
+  rest_timer_.kind = timer_kind::pool_rest;
   period_began_ = shard.now();
   configure(shard.config());
   board().show_closed(false);
@@ -151,6 +153,7 @@ void Pool::put_back(Server& server) {
 void Pool::keep(Server& server) {
   idle_.push_back(server);
   show_idle();
+  comes_to_rest(server);
   serve_waiters();
 }
 

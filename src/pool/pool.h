@@ -7,13 +7,15 @@
 // Order:  by arrival (FIFO) among the waiters, over all parts to within a few milliseconds; idle connections are
 //         taken last in, first out, so that those not needed grow old and are closed.
 // Errors: when connections cannot be had and none is left, waiting clients are told the server's own error.
-// Files:  pool.cc serving, opening, giving up; pool_wait.cc waiters; pool_move.cc between shards; pool_stats.cc.
+// Files:  pool.cc serving, opening, giving up; pool_wait.cc waiters; pool_move.cc between shards; pool_rest.cc connections
+//         at rest; pool_stats.cc.
 #pragma once
 
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -23,6 +25,7 @@
 #include "src/budget/desk.h"
 #include "src/config/config.h"
 #include "src/pool/placement.h"
+#include "src/pool/text_marks.h"
 #include "src/server/login_exchange.h"
 #include "src/server/server.h"
 #include "src/session/client.h"
@@ -59,6 +62,7 @@ struct PoolStats {
   std::uint64_t transaction_us = 0, query_us = 0, wait_us = 0;
   std::uint64_t parses = 0, binds = 0, logins = 0, isolation_faults = 0;
   std::uint64_t server_parses = 0, audits = 0;
+  std::uint64_t left_states = 0;  // found in sessions that were nobody's any more, and taken back
 
   PoolStats& operator+=(const PoolStats& other);
   [[nodiscard]] PoolStats since(const PoolStats& before) const;
@@ -105,7 +109,7 @@ class Pool {
   void move_called_off(std::uint32_t part);
   void move_ready(Server& server, std::uint32_t part, ServerState state);  // retires it
   void server_closed(Server& server);                                      // destroys it
-  // It asks the instance for facts and will be back in a moment; it is, or will not be.
+  // It asks something (the instance's facts, an audit) and will be back in a moment; it is, or will not be.
   void facts_asked(Server& server);
   void facts_answered() {
     --asking_;
@@ -116,6 +120,7 @@ class Pool {
   void maintain();
   void waiters_due();
   void seek_due();
+  void rest_due();
   // A connection that was on its way to this part does not come.
   void promise_broken();
 
@@ -156,6 +161,10 @@ class Pool {
   [[nodiscard]] const PoolKey& key() const { return key_; }
   [[nodiscard]] const PoolSettings& settings() const { return settings_; }
   [[nodiscard]] PoolStats& stats() { return stats_; }
+  // What is known of the texts that run here.
+  [[nodiscard]] TextMarks& marks() { return marks_; }
+  // To the other parts, too.
+  void tell_suspects(std::span<const std::uint64_t> fingerprints);
   // Since start: a link that becomes pinned counts each of its reasons once.
   [[nodiscard]] PinCounts& pin_counts() { return pin_counts_; }
   [[nodiscard]] const PoolPeriod& last_period() const { return last_period_; }
@@ -188,6 +197,7 @@ class Pool {
   [[nodiscard]] Loan borrow();
   [[nodiscard]] std::uint32_t asking() const;
   void show_idle();
+  void comes_to_rest(const Server& server);
   void show_waiters();
   void show_busy();
   [[nodiscard]] WaitExplanation explain();
@@ -214,6 +224,7 @@ class Pool {
   WaiterList waiters_;
   ring::Timer waiters_timer_;
   ring::Timer seek_timer_;
+  ring::Timer rest_timer_;
   ring::Instant ask_again_{};
   ring::Duration busy_mean_{};  // of the latest links
   std::uint32_t opening_ = 0;
@@ -228,6 +239,7 @@ class Pool {
   std::string_view closed_why_;
 
   std::optional<wire::ParsedError> last_failure_;  // of the latest attempt to open
+  TextMarks marks_;
   PoolStats stats_;
   PinCounts pin_counts_;
   PoolStats period_start_;  // the totals when the present period began

@@ -35,7 +35,7 @@ Server::Server(Shard& shard, Pool& pool, Permit permit)
       id_{shard.next_id()} {
   timer_.owner = this;
   timer_.kind = timer_kind::server;
-  created_ = used_ = shard.now();
+  created_ = used_ = audited_ = shard.now();
 }
 
 Server::~Server() {
@@ -143,6 +143,8 @@ void Server::timer_due() {
   if (phase_ == Phase::closing) return gone(End::unknown);
   if (phase_ == Phase::ready && own_ == Own::facts)
     return discard("the server does not answer what its limits are");
+  if (phase_ == Phase::ready && at_rest_)
+    return discard("the server does not answer what state its session has");
   if (phase_ == Phase::ready && own_ != Own::connect_query) return;
   login_failed(
       {.sqlstate = std::string{wire::sqlstate::sqlclient_unable_to_establish_sqlconnection},
@@ -151,6 +153,8 @@ void Server::timer_due() {
 
 void Server::link(Client& client) {
   client_ = &client;
+  const bool anew = unnamed_set_ && last_client_ != client.id();
+  others_ran_ = others_ran_ || (!ran_.empty() && last_client_ != client.id());
   previous_client_ = std::exchange(last_client_, client.id());
   used_ = shard_.now();
   fresh_ = false;
@@ -158,9 +162,11 @@ void Server::link(Client& client) {
   forwarding_ = false;
   client.linked_to(*this);
   client.defaults_are(defaults_);
-  if (overrides_ == client.overrides()) return client.server_usable();
-  const std::string sql = replay_sql(overrides_, client.overrides(), base_);
+  if (overrides_ == client.overrides() && !anew) return client.server_usable();
+  const std::string sql = anew ? replay_anew_sql(client.overrides())
+                               : replay_sql(overrides_, client.overrides(), base_);
   replayed_ = client.overrides();
+  replays_anew_ = anew;
   run_own(Own::replay, sql);
 }
 
@@ -203,6 +209,9 @@ void Server::own_finished() {
       touched_ = 0;
       last_client_ = 0;
       statements_.clear();
+      ran_.clear();
+      may_hide_ = unnamed_set_ = others_ran_ = false;
+      audited_ = shard_.now();
       used_ = shard_.now();
       release_due_ = true;
       return;
@@ -229,6 +238,7 @@ void Server::replay_finished() {
     return;
   }
   overrides_ = std::exchange(replayed_, {});
+  if (std::exchange(replays_anew_, false)) unnamed_set_ = may_hide_ = false;
   if (client == nullptr) {
     release_due_ = true;
     return;
@@ -300,6 +310,8 @@ void Server::release() {
   }
   const auto& settings = pool_.settings();
   if (settings.mode != PoolMode::session && own_ == Own::none) {
+    // Its client left before the link was over.
+    if (!plain_sets_.empty()) touched_ |= unseen_text;
     const bool forever =
         (touched_ & touches_forever) != 0 && settings.on_session_state != OnSessionState::ignore;
     if (pinned_forever_ || forever) return retire("its session left state behind");
@@ -388,6 +400,7 @@ void Server::begin_closing() {
   forget_pin();
   permit_.closing();
   if (facts_ != nullptr) facts_abandoned();
+  rest_over();
   pool_.not_idle(*this);
 }
 

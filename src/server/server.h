@@ -6,6 +6,7 @@
 //         which is when PostgreSQL has closed its side: until then it counts against the pool's size.
 // Files:  server.cc life and release, server_login.cc the login, server_relay.cc replies (hot path),
 //         server_statements.cc prepared statements, server_audit.cc what state a session left,
+//         server_watch.cc when that is asked for and whose it is,
 //         server_facts.cc what the instance tells of its limits, server_move.cc the way to another shard.
 // Errors: whatever is wrong with the connection ends it (fail) and the linked client with it.
 #pragma once
@@ -24,6 +25,7 @@
 #include "src/budget/facts_desk.h"
 #include "src/budget/permit.h"
 #include "src/server/pin_reason.h"
+#include "src/server/ran_texts.h"
 #include "src/server/request_queue.h"
 #include "src/server/server_state.h"
 #include "src/session/cancel.h"
@@ -31,6 +33,7 @@
 #include "src/statement/server_statements.h"
 #include "wire/error_response.h"
 #include "wire/framer.h"
+#include "wire/sql_set.h"
 
 namespace pgring {
 
@@ -39,6 +42,7 @@ class LoginExchange;
 class Pool;
 class Shard;
 struct Audit;
+struct StateLeft;
 struct FactsAsked;
 
 class Server final : public ring::Stream {
@@ -132,6 +136,15 @@ class Server final : public ring::Stream {
   [[nodiscard]] std::uint32_t touched() const { return touched_; }
   // A text that sets something: the names in it that nobody else could tell.
   void settings_named(std::string_view text);
+  // It says all there is to know, and is alone in its transaction or not.
+  void plain_set(wire::PlainSet set);
+  // Hot path. A text runs, after what it shows was reported: 0 if it can call nothing.
+  void text_runs(std::uint64_t fingerprint, std::string_view text);
+  void unknown_text_runs();
+  // Nothing ran on it since it was looked into at rest. REQUIRES of audit_at_rest: idle in its pool. False: not now.
+  [[nodiscard]] bool is_audited() const { return ran_.empty() && !may_hide_; }
+  [[nodiscard]] ring::Instant audited_at() const { return audited_; }
+  [[nodiscard]] bool audit_at_rest();
   // Before a text runs that may tie its client to it. False: enough clients of the pool are tied.
   [[nodiscard]] bool may_be_pinned();
   // The client that had it before this one, by id.
@@ -226,13 +239,25 @@ class Server final : public ring::Stream {
   [[nodiscard]] bool open_gate_when_answered();
 
   // server_audit.cc
-  [[nodiscard]] bool audit_due() const;
   void begin_audit();
+  [[nodiscard]] std::string set_anew_sql() const;
+  [[nodiscard]] std::string replay_anew_sql(const Overrides& wanted) const;
   void audit_finished();
+  void audit_failed(std::uint32_t touched);
+  [[nodiscard]] StateLeft state_found(Audit& found, bool theirs);
   void settings_found(ParameterList settings);
+  void settle_unexplained(const ParameterList& settings);
   void pin_forever();
   void pins_are(PinReasons pins);
   void forget_pin();
+
+  // server_watch.cc
+  [[nodiscard]] bool audit_due() const;
+  void rest_over();
+  [[nodiscard]] bool is_theirs(std::uint32_t touched) const;
+  void settings_of_nobody(ParameterList settings, StateLeft& left);
+  void texts_judged(const StateLeft& left, std::uint32_t touched);
+  void settle_plain_sets();
 
   // server_facts.cc
   void facts_finished();
@@ -284,15 +309,25 @@ class Server final : public ring::Stream {
   bool audit_waits_ = false;  // until cancels under way are over, which might hit it
   bool pin_counted_ = false;  // among those of max_pinned
   bool base_due_ = false;     // the audit under way is for what connect_query has set
+  bool at_rest_ = false;      // the audit under way was begun in the pool
+  bool may_hide_ =
+      false;  // a text ran since all settings were set anew: it may have made one nobody lists
+  bool unnamed_set_ = false;   // … may well have: nobody else gets it before that is done
+  bool replays_anew_ = false;  // the replay under way
+  bool others_ran_ = false;    // since the last audit, before this client
+  bool plain_sets_doubtful_ = false;
   std::uint32_t touched_ = 0;
   std::uint32_t cancels_ = 0;
   std::uint32_t moving_to_ = 0;  // the part; phase moving only
 
+  std::vector<wire::PlainSet> plain_sets_;  // of this link, in order
   Permit permit_;          // the budget's, as long as PostgreSQL may know this connection
   std::string partial_;    // body of an inspected message that came in pieces
   RequestEntry answered_;  // what the reply under way answers, if something hangs on it
   std::uint64_t unnamed_ = 0;
   std::uint32_t announced_gone_ = 0;
+  RanTexts ran_;             // since the last audit
+  ring::Instant audited_{};  // or when the connection was made
   std::uint64_t last_client_ = 0;
   std::uint64_t previous_client_ = 0;
   ServerStatements statements_;

@@ -12,6 +12,7 @@
 #include "src/pool/pool.h"
 #include "src/server/server.h"
 #include "src/server/session_state.h"
+#include "src/server/state_left.h"
 #include "src/session/client.h"
 #include "src/shard/shard.h"
 #include "wire/byte_reader.h"
@@ -22,15 +23,16 @@
 namespace pgring {
 namespace {
 
-// Whatever search_path says: every name and operator is PostgreSQL's own. transaction_… change with each transaction.
+// Whatever search_path says: every name and operator is PostgreSQL's own. Functions instead of the views made of them,
+// and few queries in one: planning is half of what it costs. transaction_… change with each transaction.
 constexpr std::string_view settings_sql =
-    "SELECT 's', name, setting FROM pg_catalog.pg_settings"
+    "SELECT 's', name, setting FROM pg_catalog.pg_show_all_settings()"
     " WHERE source OPERATOR(pg_catalog.=) 'session'"
     " AND name OPERATOR(pg_catalog.<>) 'transaction_isolation'"
     " AND name OPERATOR(pg_catalog.<>) 'transaction_read_only'"
     " AND name OPERATOR(pg_catalog.<>) 'transaction_deferrable'"
-    " UNION ALL SELECT 's', 'role', r FROM pg_catalog.current_setting('role') r"
-    " WHERE r OPERATOR(pg_catalog.<>) 'none'"
+    " UNION ALL SELECT 's', 'role', pg_catalog.current_setting('role')"
+    " WHERE pg_catalog.current_setting('role') OPERATOR(pg_catalog.<>) 'none'"
     " UNION ALL SELECT 'u', '', session_user";
 
 // What pins, and how PostgreSQL tells that it is there.
@@ -40,33 +42,36 @@ struct PinCheck {
 };
 constexpr std::array<PinCheck, 6> pin_checks{{
     {PinReason::advisory_lock,
-     "EXISTS (SELECT FROM pg_catalog.pg_locks"
+     "EXISTS (SELECT FROM pg_catalog.pg_lock_status()"
      " WHERE locktype OPERATOR(pg_catalog.=) 'advisory'"
      " AND pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid())"},
     {PinReason::temporary_object,
-     "EXISTS (SELECT FROM pg_catalog.pg_class"
-     " WHERE relnamespace OPERATOR(pg_catalog.=) pg_catalog.pg_my_temp_schema())"
-     " OR EXISTS (SELECT FROM pg_catalog.pg_type"
-     " WHERE typnamespace OPERATOR(pg_catalog.=) pg_catalog.pg_my_temp_schema())"
-     " OR EXISTS (SELECT FROM pg_catalog.pg_proc"
-     " WHERE pronamespace OPERATOR(pg_catalog.=) pg_catalog.pg_my_temp_schema())"},
-    {PinReason::held_cursor, "EXISTS (SELECT FROM pg_catalog.pg_cursors WHERE is_holdable)"},
+     // What depends on the schema (pg_namespace is 2615) is what DISCARD TEMP drops.
+     "pg_catalog.pg_my_temp_schema() OPERATOR(pg_catalog.<>) 0::pg_catalog.oid"
+     " AND EXISTS (SELECT FROM pg_catalog.pg_depend"
+     " WHERE refclassid OPERATOR(pg_catalog.=) 2615::pg_catalog.oid"
+     " AND refobjid OPERATOR(pg_catalog.=) pg_catalog.pg_my_temp_schema())"},
+    {PinReason::held_cursor, "EXISTS (SELECT FROM pg_catalog.pg_cursor() WHERE is_holdable)"},
     {PinReason::listen, "EXISTS (SELECT FROM pg_catalog.pg_listening_channels())"},
     {PinReason::sql_prepare,
-     "EXISTS (SELECT FROM pg_catalog.pg_prepared_statements WHERE from_sql)"},
+     "EXISTS (SELECT FROM pg_catalog.pg_prepared_statement() WHERE from_sql)"},
     {PinReason::replication_slot,
-     "EXISTS (SELECT FROM pg_catalog.pg_replication_slots"
+     "EXISTS (SELECT FROM pg_catalog.pg_get_replication_slots()"
      " WHERE temporary AND active_pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid())"},
 }};
 
 std::string make_audit_sql() {
   std::string sql{settings_sql};
+  sql += " UNION ALL SELECT 'p', r, '' FROM pg_catalog.unnest(ARRAY[";
   for (const PinCheck& check : pin_checks) {
-    sql += " UNION ALL SELECT 'p', '";
-    sql += name_of(check.reason);
-    sql += "', '' WHERE ";
+    if (check.reason != pin_checks.front().reason) sql += ',';
+    sql += "CASE WHEN ";
     sql += check.condition;
+    sql += " THEN '";
+    sql += name_of(check.reason);
+    sql += "' END";
   }
+  sql += "]) r WHERE r IS NOT NULL";
   return sql;
 }
 
@@ -78,12 +83,10 @@ const std::string& audit_sql() {
 // Custom settings that one audit asks for; a text for each.
 constexpr std::size_t named_settings_max = 500;
 
-// Stands for a setting of connect_query's that went back to PostgreSQL's default.
-constexpr std::string_view was_reset = "\x01(reset)";
-
 }  // namespace
 
 void Audit::row(std::span<const std::byte> body) {
+  if (answers == 0) return;  // of what came behind
   wire::ByteReader reader{body};
   if (reader.read_u16() != 3) {
     malformed_ = true;
@@ -103,6 +106,9 @@ void Audit::row(std::span<const std::byte> body) {
     case 'u':
       session_user = columns[2];
       return;
+    case 't':
+      statement_timeout = columns[1];
+      return;
     case 'p':
       if (const auto reason = pin_reason(columns[1])) return pins.put(*reason);
       break;
@@ -112,15 +118,21 @@ void Audit::row(std::span<const std::byte> body) {
   malformed_ = true;
 }
 
-bool Server::audit_due() const {
-  return (touched_ & (pins_.empty() ? touches_state : may_unpin)) != 0;
-}
-
 void Server::begin_audit() {
   audit_ = std::make_unique<Audit>();
   ++pool_.stats().audits;
   if (client_ != nullptr) client_->hold_messages();
-  std::string sql = audit_sql();
+  std::string sql;
+  // Its client's own limit is not for this. What it is stands in the row, and is back with the transaction's end.
+  if (find_parameter(overrides_.list(), "statement_timeout") != nullptr) {
+    // In milliseconds, as pg_settings has it.
+    ++audit_->answers;
+    sql =
+        "SELECT 't', (EXTRACT(epoch FROM pg_catalog.current_setting('statement_timeout')"
+        "::pg_catalog.interval) OPERATOR(pg_catalog.*) 1000)::pg_catalog.int8::pg_catalog.text,"
+        " pg_catalog.set_config('statement_timeout', '0', true);";
+  }
+  sql += audit_sql();
   const auto ask_for = [this](std::string_view name) {
     if (name.find('.') == std::string_view::npos) return;
     const auto known = [name](const std::string& one) { return same_parameter_name(one, name); };
@@ -135,11 +147,46 @@ void Server::begin_audit() {
     wire::append_escape_string(sql, name);
     sql += ", true) v WHERE v IS NOT NULL";
   }
+  if (at_rest_) {
+    const std::string anew = set_anew_sql();
+    audit_->sets_anew = !anew.empty();
+    sql += anew;
+  }
   run_own(Own::audit, sql);
+}
+
+// Settings that PostgreSQL lists nowhere, which a function may have made, go with all others; those that are to be there are
+// set again. Nobody else is told of that.
+std::string Server::set_anew_sql() const {
+  ParameterList settings = base_;
+  for (const Parameter& one : overrides_.list()) {
+    const bool marked = one.value.starts_with('\x01');
+    if (marked || same_parameter_name(one.name, "role") ||
+        same_parameter_name(one.name, "session_authorization")) {
+      return {};
+    }
+    put_parameter(settings, one.name, one.value);
+  }
+  const std::string again = replay_sql({}, shard_.parameters().intern(std::move(settings)));
+  return ";RESET ALL" + (again.empty() ? again : ";" + again);
+}
+
+// For another client, where the last one may have made a setting that cannot be asked for.
+std::string Server::replay_anew_sql(const Overrides& wanted) const {
+  ParameterList settings = base_;
+  for (const Parameter& one : wanted.list()) put_parameter(settings, one.name, one.value);
+  std::string sql = replay_sql(overrides_, {});
+  if (!sql.empty()) sql += ';';
+  sql += "RESET ALL";
+  if (const auto again = replay_sql({}, shard_.parameters().intern(std::move(settings)));
+      !again.empty())
+    sql += ';' + again;
+  return sql;
 }
 
 void Server::settings_named(std::string_view text) {
   if (pool_.settings().mode == PoolMode::session) return;
+  unnamed_set_ = unnamed_set_ || wire::sets_unnamed(text);
   for (std::string& name : wire::custom_setting_names(text)) {
     const auto same = [&](const std::string& one) { return same_parameter_name(one, name); };
     if (std::ranges::any_of(named_settings_, same)) continue;
@@ -153,39 +200,77 @@ void Server::settings_named(std::string_view text) {
 void Server::audit_finished() {
   const auto found = std::exchange(audit_, nullptr);
   const auto touched = std::exchange(touched_, 0);
-  if (own_failed_ || found->malformed() || status_ != 'I') {
-    // Such as a statement_timeout of a millisecond. Nobody may get what cannot be looked into.
-    log::warning("the state of a session could not be read", {{"shard", shard_.index()},
-                                                              {"database", pool_.key().database},
-                                                              {"role", pool_.key().role},
-                                                              {"backend_pid", backend_pid_},
-                                                              {"sqlstate", own_error_.sqlstate},
-                                                              {"message", own_error_.message}});
-    lose_client(wire::sqlstate::connection_failure,
-                "the state that the session left could not be read: " + own_error_.message);
-    return discard("the state of its session could not be read");
-  }
+  if (at_rest_) may_hide_ = false;  // or it cannot be helped now
+  if (found->sets_anew) unnamed_set_ = false;
+  rest_over();
+  plain_sets_.clear();
+  plain_sets_doubtful_ = false;
+  if (own_failed_ || found->malformed() || status_ != 'I') return audit_failed(touched);
   if (found->session_user != pool_.settings().role)
     put_parameter(found->settings, "session_authorization", found->session_user);
+  if (found->statement_timeout) {
+    // In the place of our own, see begin_audit().
+    put_parameter(found->settings, "statement_timeout", *found->statement_timeout);
+  }
   if (std::exchange(base_due_, false)) {
     base_ = std::move(found->settings);
     release_due_ = true;
     return;
   }
-  settings_found(std::move(found->settings));
-  PinReasons pins;
-  if (pool_.settings().on_session_state != OnSessionState::ignore) {
-    pins = found->pins;
-    pinned_forever_ = pinned_forever_ || (touched & touches_forever) != 0;
-    if (pinned_forever_) pins.put(PinReason::forever);
-  }
-  pins_are(pins);
-  if (client_ == nullptr || pins_.empty()) {
+  const bool theirs = is_theirs(touched);
+  pinned_forever_ =
+      pinned_forever_ || ((touched & touches_forever) != 0 &&
+                          pool_.settings().on_session_state != OnSessionState::ignore);
+  const StateLeft left = state_found(*found, theirs);
+  texts_judged(left, touched);
+  if (!theirs || pins_.empty()) {
     release_due_ = true;
     return;
   }
   if (!std::exchange(pin_counted_, true)) pool_.add_pin();  // no text had suggested it
   client_->gate_open();
+}
+
+// Takes down what there is now, for the client or for nobody, and tells what is other than was known.
+StateLeft Server::state_found(Audit& found, bool theirs) {
+  PinReasons pins;
+  if (pool_.settings().on_session_state != OnSessionState::ignore) pins = found.pins;
+  if (pinned_forever_) pins.put(PinReason::forever);
+  StateLeft left;
+  left.pins = pins.without(pins_);
+  left.nobodys = !theirs;
+  if (!theirs) {
+    settle_unexplained(found.settings);
+    settings_of_nobody(std::move(found.settings), left);
+    pins_ = pins;
+    return left;
+  }
+  const Overrides before = overrides_;
+  settings_found(std::move(found.settings));
+  if (overrides_ != before) left.settings = changed_settings(before.list(), overrides_.list());
+  pins_are(pins);
+  return left;
+}
+
+// Such as a statement_timeout of a millisecond. Nobody may get what cannot be looked into.
+void Server::audit_failed(std::uint32_t touched) {
+  log::warning("the state of a session could not be read", {{"shard", shard_.index()},
+                                                            {"database", pool_.key().database},
+                                                            {"role", pool_.key().role},
+                                                            {"backend_pid", backend_pid_},
+                                                            {"sqlstate", own_error_.sqlstate},
+                                                            {"message", own_error_.message}});
+  constexpr std::string_view why = "the state of its session could not be read";
+  // Its client has no part in it where it showed nothing that must not be lost.
+  if (client_ != nullptr && status_ == 'I' && pins_.empty() && (touched & shows_state) == 0) {
+    must_close(why);
+    ran_.clear();
+    release_due_ = true;
+    return;
+  }
+  lose_client(wire::sqlstate::connection_failure,
+              "the state that the session left could not be read: " + own_error_.message);
+  discard(why);
 }
 
 bool Server::may_be_pinned() {
@@ -235,18 +320,22 @@ void Server::settings_found(ParameterList settings) {
       erase_parameter(settings, base.name);
     }
   }
-  // Reported changes that no text explained: a function has set it, or had and it was rolled back, or the server's own
-  // default has changed.
+  settle_unexplained(settings);
+  if (client_ != nullptr) client_->settings_are(defaults_, shard_.parameters().intern(settings));
+  // No client wants this value, so that the next replay sets what connect_query did.
+  for (const Parameter& one : reset) put_parameter(settings, one.name, one.value);
+  overrides_ = shard_.parameters().intern(std::move(settings));
+}
+
+// Reported changes that no text explained: a function has set it, or had and it was rolled back, or the server's own
+// default has changed.
+void Server::settle_unexplained(const ParameterList& settings) {
   for (const auto& [name, before, now] : std::exchange(unexplained_, {})) {
     auto defaults = *defaults_;
     put_parameter(defaults, name, find_parameter(settings, name) != nullptr ? before : now);
     defaults_ = std::make_shared<const ParameterList>(std::move(defaults));
   }
   if (defaults_ != nullptr) defaults_ = pool_.parameters().intern(*defaults_);
-  if (client_ != nullptr) client_->settings_are(defaults_, shard_.parameters().intern(settings));
-  // No client wants this value, so that the next replay sets what connect_query did.
-  for (const Parameter& one : reset) put_parameter(settings, one.name, one.value);
-  overrides_ = shard_.parameters().intern(std::move(settings));
 }
 
 }  // namespace pgring

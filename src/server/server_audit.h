@@ -2,18 +2,27 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "src/server/pin_reason.h"
 #include "src/session/parameters.h"
 
 namespace pgring {
 
+// In a server connection's overrides: a setting of connect_query's that went back to PostgreSQL's default.
+inline constexpr std::string_view was_reset = "\x01(reset)";
+
 struct Audit {
-  ParameterList settings;    // set in this session
-  std::string session_user;  // SET SESSION AUTHORIZATION
-  PinReasons pins;           // what else there is
+  ParameterList settings;                        // set in this session
+  std::string session_user;                      // SET SESSION AUTHORIZATION
+  std::optional<std::string> statement_timeout;  // the session's, where another was set to ask
+  PinReasons pins;                               // what else there is
+  std::uint32_t answers = 1;                     // still to come that have rows of these
+  bool sets_anew = false;                        // all settings, along with it
 
   void row(std::span<const std::byte> body);  // a DataRow's
   [[nodiscard]] bool malformed() const { return malformed_; }

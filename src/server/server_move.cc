@@ -20,7 +20,13 @@ Server::Server(Shard& shard, Pool& pool, ServerState state)
       fresh_{state.fresh},
       reset_done_{state.reset_done},
       defaults_due_{state.defaults_due},
+      may_hide_{state.may_hide},
+      unnamed_set_{state.unnamed_set},
+      others_ran_{state.others_ran},
       permit_{std::move(state.permit)},
+      ran_{state.ran},
+      audited_{state.audited},
+      last_client_{state.last_client},
       statements_{std::move(state.statements)},
       defaults_{pool.parameters().intern(*state.defaults)},
       overrides_{shard.parameters().intern(std::move(state.overrides))},
@@ -92,7 +98,13 @@ void Server::quiet() {
                     .used = used_,
                     .fresh = fresh_,
                     .reset_done = reset_done_,
-                    .defaults_due = defaults_due_});
+                    .defaults_due = defaults_due_,
+                    .ran = ran_,
+                    .others_ran = others_ran_,
+                    .may_hide = may_hide_,
+                    .unnamed_set = unnamed_set_,
+                    .last_client = last_client_,
+                    .audited = audited_});
 }
 
 }  // namespace pgring

@@ -239,6 +239,7 @@ bool Server::end_message(char type, std::span<const std::byte> body) {
 
 bool Server::error_response(std::span<const std::byte> body) {
   copying_in_ = false;
+  plain_sets_doubtful_ = plain_sets_doubtful_ || !plain_sets_.empty();
   // Whether the server met the Sync while it still copied, and dropped it, or afterwards, and answers it,
   // cannot be told: the answer must not meet another client.
   if (sync_in_copy_) must_close("a COPY that was sent a Sync failed");
@@ -332,6 +333,7 @@ bool Server::ready_for_query(std::span<const std::byte> body) {
     return is_open() && phase_ == Phase::ready;
   }
   if (!over || pool_.settings().mode == PoolMode::session) return true;
+  if (!plain_sets_.empty()) settle_plain_sets();
   if (audit_due()) {
     if (cancels_ == 0) {
       begin_audit();
@@ -358,6 +360,8 @@ void Server::parameter_status(std::span<const std::byte> body) {
       same_parameter_name(parameter->name, "is_superuser") &&
       (own_ == Own::replay || (client_ != nullptr && (explained || own_ == Own::reset)));
   if (of_session_user) return;
+  // Set anew, to the same.
+  if (at_rest_ && find_parameter(overrides_.list(), parameter->name) != nullptr) return;
   if (own_ == Own::none) {
     for (Unexplained& one : unexplained_)
       if (same_parameter_name(one.name, parameter->name)) one.now = parameter->value;
@@ -399,8 +403,12 @@ void Server::parameter_status(std::span<const std::byte> body) {
 
 void Server::command_complete(std::span<const std::byte> body) {
   if (facts_ != nullptr) facts_->reader.command_complete();
+  if (audit_ != nullptr && audit_->answers > 0) --audit_->answers;
   if (body.empty() || own_ != Own::none) return;
   const char first = static_cast<char>(body[0]);
+  // To a savepoint, too.
+  if (first == 'R' && !plain_sets_.empty() && wire::parse_command_complete(body) == "ROLLBACK")
+    plain_sets_doubtful_ = true;
   if (first != 'R' && first != 'D') return;
   const auto tag = wire::parse_command_complete(body);
   if (!tag) return;

@@ -12,6 +12,7 @@
 #include "ring/clock.h"
 #include "src/budget/facts_desk.h"
 #include "src/budget/permit.h"
+#include "src/server/ran_texts.h"
 #include "src/session/parameters.h"
 #include "src/statement/server_statements.h"
 
@@ -45,6 +46,12 @@ struct ServerState {
   bool fresh = true;
   bool reset_done = false;
   bool defaults_due = false;
+  RanTexts ran;  // since its last audit
+  bool others_ran = false;
+  bool may_hide = false;
+  bool unnamed_set = false;
+  std::uint64_t last_client = 0;
+  ring::Instant audited{};
 };
 
 }  // namespace pgring

@@ -14,11 +14,16 @@ namespace pgring {
 
 // Besides wire::SqlTrait: a text that was not read, or a change that no text explains.
 inline constexpr std::uint32_t unseen_text = 1U << 31;
+// And what is known of a text, not by its words (src/pool/text_marks.h).
+inline constexpr std::uint32_t unproven_text = 1U << 30;
+inline constexpr std::uint32_t suspect_text = 1U << 29;
+// It sets one setting, which its text tells (wire/sql_set.h).
+inline constexpr std::uint32_t plain_set_text = 1U << 28;
 
 // Explains a ParameterStatus that comes while such a text runs.
 inline constexpr std::uint32_t explains_settings =
     wire::SqlTrait::settings | wire::SqlTrait::settings_local | wire::SqlTrait::execute |
-    wire::SqlTrait::load | wire::SqlTrait::rollback | unseen_text;
+    wire::SqlTrait::load | wire::SqlTrait::rollback | unseen_text | plain_set_text;
 inline constexpr std::uint32_t resets_all =
     static_cast<std::uint32_t>(wire::SqlTrait::reset_all) | unseen_text;
 
@@ -30,15 +35,18 @@ inline constexpr std::uint32_t touches_pins =
 // State that stays until the session ends, and that nothing shows.
 inline constexpr std::uint32_t touches_forever = wire::SqlTrait::load | wire::SqlTrait::other_state;
 
+// What is there afterwards is the client's own, whoever else had the connection since the last audit: it was said.
+inline constexpr std::uint32_t shows_state = static_cast<std::uint32_t>(wire::SqlTrait::settings) |
+                                             unseen_text | touches_pins | suspect_text;
+
 // Of a client that is not pinned: ask.
-inline constexpr std::uint32_t touches_state =
-    static_cast<std::uint32_t>(wire::SqlTrait::settings) | unseen_text | touches_pins;
+inline constexpr std::uint32_t touches_state = shows_state | unproven_text;
 
 // Of a client that is pinned: the reason may be gone.
 inline constexpr std::uint32_t may_unpin =
     wire::SqlTrait::settings | wire::SqlTrait::advisory_unlock | wire::SqlTrait::unlisten |
     wire::SqlTrait::close | wire::SqlTrait::drop | wire::SqlTrait::deallocate |
-    wire::SqlTrait::discard_all | unseen_text;
+    wire::SqlTrait::discard_all | unseen_text | unproven_text | suspect_text;
 
 // What to say of a text that may leave such state where that is not allowed (on_session_state = "error").
 struct StateAdvice {

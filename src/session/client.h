@@ -266,6 +266,8 @@ class Client final : public ring::Stream {
   void forget_all_names();
   [[nodiscard]] std::optional<Verdict> begin_unnamed_sql_prepare(const wire::ParseBody& parse);
   [[nodiscard]] bool sequence_values_are_own() const;
+  [[nodiscard]] bool set_plainly(const wire::SqlTraits& traits, std::string_view text);
+  void text_runs(std::string_view text);
   [[nodiscard]] bool allow_text(std::string_view text);
   [[nodiscard]] bool allow_traits(const wire::SqlTraits& traits, std::string_view text,
                                   bool is_query);

@@ -95,7 +95,7 @@ Client::Verdict Client::begin_parse(const wire::Framer::Part& part,
       return Verdict::stop;
     }
     // Too long to be kept: it can be bound here and now, and nowhere else.
-    server_->state_touched(unseen_text);
+    server_->unknown_text_runs();
     mine.unnamed = {.exists = true, .token = shard_.next_id()};
     server_->unnamed_is(mine.unnamed.token);
     return pass_on(Request::parse);
@@ -105,6 +105,7 @@ Client::Verdict Client::begin_parse(const wire::Framer::Part& part,
   if (!parse->name.empty()) return begin_named_parse(*parse);
   if (const auto verdict = begin_unnamed_sql_prepare(*parse)) return *verdict;
   if (!allow_text(parse->text)) return Verdict::drop;
+  text_runs(parse->text);
   keep_unnamed(wire::as_text(body.subspan(1)));
   return pass_on(Request::parse);
 }
@@ -344,10 +345,13 @@ Client::Resolved Client::make_ready(StatementRef& statement, Version& version,
 
 // It is about to run.
 void Client::touch(const Statement& statement) {
-  if (statement.traits().bits == 0) return;
-  server_->state_touched(statement.traits().bits);
-  if (statement.traits().has(wire::SqlTrait::settings))
-    server_->settings_named(statement.key().text);
+  if (statement.traits().bits != 0) {
+    server_->state_touched(statement.traits().bits);
+    if (statement.traits().has(wire::SqlTrait::settings))
+      server_->settings_named(statement.key().text);
+  }
+  if (pool_->settings().mode != PoolMode::session)
+    server_->text_runs(statement.fingerprint(), statement.key().text);
 }
 
 // A group before this one prepares or closes something and may fail: names stand for what they did then.

@@ -12,7 +12,9 @@
 #include "wire/byte_reader.h"
 #include "wire/extended_query.h"
 #include "wire/message_builder.h"
+#include "wire/sql_fingerprint.h"
 #include "wire/sql_prepare.h"
+#include "wire/sql_set.h"
 #include "wire/sqlstate.h"
 
 namespace pgring {
@@ -31,12 +33,15 @@ Client::Verdict Client::begin_query(const wire::Framer::Part& part,
                                     std::span<const std::byte> body) {
   if (!part.ends) {
     // Too long to be read; it might do anything.
-    server_->state_touched(unseen_text);
+    server_->unknown_text_runs();
   } else {
     const std::string_view text = text_of(body);
-    if (wire::may_have_traits(text)) {
-      const wire::SqlTraits traits = wire::sql_traits(text);
-      if (!allow_traits(traits, text, true)) return Verdict::drop;
+    const bool has_traits = wire::may_have_traits(text);
+    const wire::SqlTraits traits = has_traits ? wire::sql_traits(text) : wire::SqlTraits{};
+    if (has_traits && !set_plainly(traits, text) && !allow_traits(traits, text, true))
+      return Verdict::drop;
+    text_runs(text);
+    if (has_traits) {
       if (renames_statements() &&
           traits.has_any(SqlTrait::prepare | SqlTrait::execute | SqlTrait::deallocate)) {
         if (const auto verdict = begin_sql_prepare(text)) return *verdict;
@@ -141,6 +146,7 @@ std::optional<Client::Verdict> Client::begin_unnamed_sql_prepare(const wire::Par
   if (!traits.has_any(SqlTrait::prepare | SqlTrait::execute | SqlTrait::deallocate))
     return std::nullopt;
   if (!allow_traits(traits, parse.text, false)) return Verdict::drop;
+  text_runs(parse.text);
   auto rewritten = rewrite_sql_prepare(parse.text, false);
   if (!rewritten) return std::nullopt;
   if (rewritten->text.empty()) return rewritten->verdict;
@@ -157,6 +163,24 @@ std::optional<Client::Verdict> Client::begin_unnamed_sql_prepare(const wire::Par
 bool Client::allow_text(std::string_view text) {
   if (!wire::may_have_traits(text)) return true;
   return allow_traits(wire::sql_traits(text), text, false);
+}
+
+// SET or RESET that tells all there is to know.
+bool Client::set_plainly(const wire::SqlTraits& traits, std::string_view text) {
+  if (traits.bits != static_cast<std::uint32_t>(SqlTrait::settings) || traits.statements != 1 ||
+      pool_->settings().mode == PoolMode::session) {
+    return false;
+  }
+  auto set = wire::plain_set(text);
+  if (!set) return false;
+  server_->plain_set(std::move(*set));
+  return true;
+}
+
+// In a session nobody else is to have the server connection as it is.
+void Client::text_runs(std::string_view text) {
+  if (pool_->settings().mode == PoolMode::session) return;
+  server_->text_runs(wire::sql_fingerprint(text), text);
 }
 
 // What nextval() left in the session is this client's: nobody else has had the connection since it had it, or the

@@ -158,7 +158,7 @@ Client::Verdict Client::begin_message(const wire::Framer::Part& part,
     case frontend::Query:
       return begin_query(part, body);
     case frontend::FunctionCall:
-      server_->state_touched(unseen_text);
+      server_->unknown_text_runs();
       return Verdict::forward;
     case frontend::Execute:
       return pass_on(Request::execute);

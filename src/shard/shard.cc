@@ -167,6 +167,8 @@ void Shard::on_timer(ring::Timer& timer) {
       return static_cast<Pool*>(timer.owner)->waiters_due();
     case timer_kind::pool_seek:
       return static_cast<Pool*>(timer.owner)->seek_due();
+    case timer_kind::pool_rest:
+      return static_cast<Pool*>(timer.owner)->rest_due();
     case timer_kind::maintenance:
       return maintain();
     case timer_kind::console:

@@ -8,6 +8,7 @@
 #include "src/base/check.h"
 #include "src/base/utf8.h"
 #include "wire/byte_reader.h"
+#include "wire/sql_fingerprint.h"
 #include "wire/sql_lexer.h"
 
 namespace pgring {
@@ -69,6 +70,7 @@ Statement::Statement(StatementTable& table, std::uint64_t id, StatementKey key)
       name_{std::string{own_statement_prefix} + std::to_string(id)},
       key_{std::move(key)},
       traits_{wire::sql_traits(key_.text)},
+      fingerprint_{wire::sql_fingerprint(key_.text)},
       has_fixed_rows_{is_planned(key_.text)} {}
 
 Statement::~Statement() { table_.forget(*this); }

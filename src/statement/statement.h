@@ -71,6 +71,7 @@ class Statement {
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] const StatementKey& key() const { return key_; }
   [[nodiscard]] const wire::SqlTraits& traits() const { return traits_; }
+  [[nodiscard]] std::uint64_t fingerprint() const { return fingerprint_; }  // wire::sql_fingerprint
   // Whether PostgreSQL holds it to the rows it returned at first: not what it calls a utility statement.
   [[nodiscard]] bool has_fixed_rows() const { return has_fixed_rows_; }
   // Copies of an earlier epoch are stale: a table has changed since.
@@ -83,6 +84,7 @@ class Statement {
   std::string name_;
   StatementKey key_;
   wire::SqlTraits traits_;
+  std::uint64_t fingerprint_;
   bool has_fixed_rows_;
   std::atomic<std::uint32_t> epoch_{0};
 };

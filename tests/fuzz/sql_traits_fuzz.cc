@@ -1,13 +1,16 @@
 // SQL text: any bytes come to an end as tokens that follow each other, what the prefilter lets pass has no
-// traits, and what is read of a PREPARE lies in the text.
+// traits, and what is read of a PREPARE lies in the text; fingerprints and plain SETs likewise.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <string>
 #include <string_view>
 
+#include "wire/sql_fingerprint.h"
 #include "wire/sql_lexer.h"
 #include "wire/sql_prepare.h"
+#include "wire/sql_set.h"
+#include "wire/sql_settings.h"
 #include "wire/sql_traits.h"
 
 namespace {
@@ -37,6 +40,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const wire::SqlTraits traits = wire::sql_traits(sql);
   require(traits.bits == 0 || wire::may_have_traits(sql));
   require(traits.bits == 0 || traits.statements > 0);
+
+  // Where literals end is found without a grammar, and must not lead beyond the text.
+  (void)wire::sql_fingerprint(sql);
+  require(wire::without_literals(sql, 100).size() <= 100);
+  (void)wire::sets_unnamed(sql);
+  require(!wire::plain_set(sql) || traits.has(wire::SqlTrait::settings));
 
   const auto prepare = wire::parse_prepare(sql);
   if (!prepare) return 0;

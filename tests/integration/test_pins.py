@@ -34,7 +34,6 @@ def ask_by_function(client, text):
 
 ASKS = [ask_simple, ask_extended, ask_named, ask_in_do, ask_by_function]
 PATIENCE_S = DEADLINE_S / 4  # where a hang is what may be met
-UNSEEN = "what no text shows is not audited: nothing pins, the next client gets it"
 
 
 def ways():
@@ -45,8 +44,7 @@ def ways():
                 continue  # one statement at a time in that protocol
             if " into temp " in state.take and ask in (ask_in_do, ask_by_function):
                 continue  # PostgreSQL: "EXECUTE of SELECT ... INTO is not implemented"
-            marks = [pytest.mark.xfail(strict=True, reason=UNSEEN)] if ask is ask_by_function else []
-            yield pytest.param(state, ask, marks=marks, id=f"{state.name}-{ask.__name__}")
+            yield pytest.param(state, ask, id=f"{state.name}-{ask.__name__}")
 
 
 @pytest.fixture
@@ -119,13 +117,10 @@ GIVES = [(state.name, state.take, state.give, state.seen) for state in PINS if s
 def gives():
     for name, take, give, seen in GIVES:
         for ask in ASKS:
-            marks = []
             # Two stand for all.
             if ask in (ask_in_do, ask_by_function) and name not in ("temporary table", "advisory lock"):
                 continue
-            if ask is ask_by_function:
-                marks = [pytest.mark.xfail(strict=True, reason="what a function gives back is not noticed")]
-            yield pytest.param(take, give, seen, ask, marks=marks, id=f"{name}-{ask.__name__}")
+            yield pytest.param(take, give, seen, ask, id=f"{name}-{ask.__name__}")
 
 
 @pytest.mark.parametrize("take, give, seen, ask", gives())
@@ -171,9 +166,7 @@ def test_a_client_stays_until_the_last_of_its_states_is_gone(pgring, raw, first)
 
 
 @pytest.mark.parametrize("state", FOREVER, ids=named(FOREVER))
-@pytest.mark.parametrize("ask", [
-    ask_simple, ask_extended, ask_named,
-    pytest.param(ask_in_do, marks=pytest.mark.xfail(strict=True, reason="not looked for within DO: it leaks"))])
+@pytest.mark.parametrize("ask", [ask_simple, ask_extended, ask_named, ask_in_do])
 def test_state_that_cannot_be_given_back_is_gone_with_its_client(pgring, raw, state, ask):
     pooler = pgring(database={"pool_size": 2})
     client, other = raw(pooler).login(OWNER), raw(pooler).login(OWNER)  # LOAD is a superuser's

@@ -122,7 +122,7 @@ std::optional<SimSession::Outcome> SimSession::run_setting(std::string_view text
     locks_.clear();
     tables_.clear();
   }
-  if (discard || text == "reset all") {
+  if (discard || text == "reset all" || text == "RESET ALL") {
     session_.clear();
     local_.clear();
     return done(discard ? "DISCARD ALL" : "RESET");

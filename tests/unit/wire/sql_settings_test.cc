@@ -78,3 +78,22 @@ TEST_CASE("sql settings: any text comes to an end, and gives names that PostgreS
   }
   CHECK(found > 0);
 }
+
+TEST_CASE("sql settings: what may set more than is found in the text") {
+  for (const auto* sql :
+       {"select set_config($1, $2, false)", "select set_config('my.' || 'x', 'a', false)",
+        "select set_config(n, 'a', false) from t", "do $$ begin end $$", "select 1; do 'begin end'",
+        "select \"set_config\"($1, $2, false)", "select U&\"set_config\"('a.b', 'c', false)",
+        "select set_config(E'a.b', 'c', false)", "select set_config", "select set_config('a.b'"}) {
+    CAPTURE(sql);
+    CHECK(wire::sets_unnamed(sql));
+  }
+  for (const auto* sql :
+       {"select set_config('my.x', $1, false)", "set my.x = 1", "",
+        "select 'do', $$set_config($1)$$",
+        "select pg_catalog.set_config('a', 'b', false), set_config('c', 'd', true)",
+        "insert into t values (1) on conflict do nothing"}) {
+    CAPTURE(sql);
+    CHECK_FALSE(wire::sets_unnamed(sql));
+  }
+}

@@ -338,3 +338,21 @@ TEST_CASE("sql prefilter: random texts that it lets pass have no traits") {
   CHECK(passed > 1000);
   CHECK(with_traits > 1000);
 }
+
+TEST_CASE("sql traits: a DO block says what nothing would show, also in what it executes") {
+  constexpr auto load = SqlTrait::load;
+  constexpr auto other = SqlTrait::other_state;
+  CHECK(sql_traits("do $$ begin load 'auto_explain'; end $$").has(load));
+  CHECK(sql_traits("DO LANGUAGE plpgsql $a$ begin execute $b$ LOAD 'x' $b$; end $a$").has(load));
+  CHECK(sql_traits("do 'begin load ''auto_explain''; end'").has(load));
+  CHECK(sql_traits("do $$ begin perform setseed(0.5); end $$").has(other));
+  CHECK(sql_traits("do $$ begin execute 'select setseed(0.5)'; end $$").has(other));
+  CHECK(sql_traits("do $$ begin execute E'select \"setseed\"(0.5)'; end $$").has(other));
+  CHECK(sql_traits("select 1; do $$ begin perform pg_catalog.setseed(0.5); end $$").has(other));
+  // Bits of other kinds are asked of PostgreSQL, which knows them.
+  CHECK(!sql_traits("do $$ begin perform pg_advisory_lock(1); end $$")
+             .has_any(SqlTrait::advisory_lock | load | static_cast<std::uint32_t>(other)));
+  CHECK(!sql_traits("do $$ begin load := 'a'; end $$").has(load));
+  CHECK(!sql_traits("do $$ begin perform f(load); end $$").has(load));
+  CHECK(!sql_traits("select $$ load 'x', setseed(1) $$").has_any(load | other));
+}

@@ -90,16 +90,18 @@ TEST_CASE("show totals: what PgBouncer does not count comes behind what it does"
   for (auto& report : reports) {
     report.pools = {part({"shop", "app"}, {PinReason::listen}, {})};
     report.pools.front().stats.audits = 3;
+    report.pools.front().stats.left_states = 2;
     report.pools.front().stats.isolation_faults = 1;
   }
   const auto rows = rows_of(show_totals(reports));
-  REQUIRE(rows.size() == 2 * 12 + 3);
+  REQUIRE(rows.size() == 2 * 12 + 4);
   std::string text;
   for (std::size_t i = 2 * 12; i < rows.size(); ++i)
     text += *rows[i].at("name") + " " + *rows[i].at("value") + "\n";
   CHECK(text ==
         "total_pin_count 2\n"
         "total_audit_count 6\n"
+        "total_left_state_count 4\n"
         "total_isolation_fault_count 2\n");
 }
 

@@ -105,3 +105,14 @@ TEST_CASE("audit: once malformed it stays so") {
   add(audit, "u", "", "alice");
   CHECK(audit.malformed());
 }
+
+TEST_CASE("audit: the client's own limit is told apart, and rows behind the answer are not its") {
+  Audit audit;
+  add(audit, "t", "5000", "0");
+  add(audit, "s", "statement_timeout", "0");
+  CHECK(audit.statement_timeout == "5000");
+  audit.answers = 0;
+  audit.row(wire::as_bytes(row_of({"one", "more"})));
+  CHECK_FALSE(audit.malformed());
+  CHECK(audit.settings.size() == 1);
+}

@@ -57,6 +57,12 @@ TEST_CASE("session state: what pins is also what is asked for, unless nothing sh
   // No trait of a text is mistaken for what was not read.
   CHECK((pgring::unseen_text & static_cast<std::uint32_t>(SqlTrait::drop)) == 0);
   // DISCARD and DO may take state away as well as make it.
-  CHECK((pgring::may_unpin & pgring::touches_state & ~pgring::unseen_text &
+  constexpr std::uint32_t not_shown =
+      pgring::unseen_text | pgring::unproven_text | pgring::suspect_text;
+  CHECK((pgring::may_unpin & pgring::touches_state & ~not_shown &
          ~static_cast<std::uint32_t>(wire::SqlTrait::settings)) == 0);
+  CHECK((not_shown &
+         (pgring::plain_set_text | (static_cast<std::uint32_t>(SqlTrait::drop) * 2 - 1))) == 0);
+  // Nothing is asked after what tells all there is to know.
+  CHECK((pgring::plain_set_text & (pgring::touches_state | pgring::may_unpin)) == 0);
 }
