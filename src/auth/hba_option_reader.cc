@@ -119,7 +119,7 @@ void HbaOptionReader::read(std::span<const AuthField> fields) {
 void HbaOptionReader::read_one(const AuthToken& token) {
   const std::size_t equals = token.text.find('=');
   if (equals == std::string::npos) {
-    const std::string shown = has_secret_ ? "***" : token.text;
+    const std::string shown = has_secret_ ? "***" : printable(token.text);
     return error(fmt::format("the authentication option {} is not of the form name=value", shown),
                  "a value with blanks or commas in it stands in quotes: \"name=value\"");
   }
@@ -144,7 +144,7 @@ void HbaOptionReader::read_one(const AuthToken& token) {
 bool HbaOptionReader::belongs(std::string_view name) {
   const OptionRow* known = find_option(name);
   if (known == nullptr) {
-    const std::string shown = has_secret_ ? "***" : std::string(name);
+    const std::string shown = has_secret_ ? "***" : printable(name);
     error(fmt::format("\"{}\" is not an authentication option", shown), nearest_option(name));
     return false;
   }
@@ -171,7 +171,8 @@ void HbaOptionReader::read_client_certificate(std::string_view value) {
   } else if (value == "verify-ca") {
     rule_.options.client_certificate = ClientCertificate::verify_ca;
   } else {
-    error(fmt::format("clientcert cannot be \"{}\" (expected verify-ca or verify-full)", value),
+    error(fmt::format("clientcert cannot be \"{}\" (expected verify-ca or verify-full)",
+                      printable(value)),
           value == "1" ? "PostgreSQL 13 and before called verify-ca so" : "");
   }
 }
@@ -185,7 +186,7 @@ void HbaOptionReader::read_certificate_name(std::string_view value) {
   } else if (value == "DN") {
     rule_.options.certificate_name = CertificateName::distinguished_name;
   } else {
-    error(fmt::format("clientname cannot be \"{}\" (expected CN or DN)", value));
+    error(fmt::format("clientname cannot be \"{}\" (expected CN or DN)", printable(value)));
   }
 }
 
@@ -196,7 +197,8 @@ void HbaOptionReader::read_ldap_url(std::string_view value) {
 
 void HbaOptionReader::read_ldap_scheme(std::string_view value) {
   if (value != "ldap" && value != "ldaps") {
-    return error(fmt::format("ldapscheme cannot be \"{}\" (expected ldap or ldaps)", value));
+    return error(
+        fmt::format("ldapscheme cannot be \"{}\" (expected ldap or ldaps)", printable(value)));
   }
   rule_.options.ldap.scheme = value;
 }
@@ -205,7 +207,7 @@ void HbaOptionReader::read_ldap_port(std::string_view value) {
   std::uint16_t port = 0;
   const auto [end, wrong] = std::from_chars(value.data(), value.data() + value.size(), port);
   if (wrong != std::errc{} || end != value.data() + value.size() || port == 0) {
-    return error(fmt::format("\"{}\" is not a port (expected 1 to 65535)", value));
+    return error(fmt::format("\"{}\" is not a port (expected 1 to 65535)", printable(value)));
   }
   rule_.options.ldap.port = port;
 }
@@ -270,7 +272,8 @@ bool HbaOptionReader::read_plain(std::string_view name, std::string_view value) 
 // PostgreSQL takes 1 for on, and anything else for off, "on" and "true" too.
 bool HbaOptionReader::read_switch(std::string_view name, std::string_view value) {
   if (value != "1" && value != "0") {
-    document_.warning(*at_, fmt::format("{}={} means off, as in PostgreSQL", name, value),
+    document_.warning(*at_,
+                      fmt::format("{}={} means off, as in PostgreSQL", name, printable(value)),
                       fmt::format("{0}=1 is on, {0}=0 is off", name));
   }
   return value == "1";

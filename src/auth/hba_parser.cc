@@ -104,7 +104,7 @@ class LineParser {
     document_.error(*token,
                     fmt::format("\"{}\" is not a connection type (expected local, host, hostssl, "
                                 "hostnossl, hostgssenc or hostnogssenc)",
-                                token->text),
+                                printable(token->text)),
                     std::move(hint));
     return false;
   }
@@ -117,10 +117,10 @@ class LineParser {
       auto added = names.add(token, of);
       if (added) continue;
       is_good = false;
-      document_.error(
-          token,
-          fmt::format("invalid regular expression \"{}\": {}", token.text.substr(1), added.error()),
-          "a name that begins with a slash is a regular expression");
+      document_.error(token,
+                      fmt::format("invalid regular expression \"{}\": {}",
+                                  printable(token.text.substr(1)), added.error()),
+                      "a name that begins with a slash is a regular expression");
     }
     names.finish();
     return is_good;
@@ -140,7 +140,8 @@ class LineParser {
     const std::string host = token->text.substr(0, slash);
     auto parsed = IpAddress::parse(host);
     if (!parsed) {
-      document_.error(*token, fmt::format("\"{}\" is not an IP address: {}", host, parsed.error()));
+      document_.error(
+          *token, fmt::format("\"{}\" is not an IP address: {}", printable(host), parsed.error()));
       return false;
     }
     if (!parsed->has_value()) return read_host_name(*token, host, slash != std::string::npos);
@@ -151,7 +152,7 @@ class LineParser {
     const auto bits = prefix_bits(std::string_view(token->text).substr(slash + 1), family);
     if (!bits) {
       document_.error(*token, fmt::format("\"{}\" has no valid prefix length (expected 0 to {})",
-                                          token->text, IpAddress::bits_max(family)));
+                                          printable(token->text), IpAddress::bits_max(family)));
       return false;
     }
     address.mask = IpAddress::mask(family, *bits);
@@ -163,7 +164,7 @@ class LineParser {
       document_.error(
           token,
           fmt::format("\"{}\" is neither an address with a prefix length nor a host name",
-                      token.text),
+                      printable(token.text)),
           "a range is written 10.1.0.0/16 or fd00::/8; a host name has no prefix length");
       return false;
     }
@@ -172,8 +173,8 @@ class LineParser {
       return false;
     }
     if (looks_like_an_address(name)) {
-      document_.warning(token,
-                        fmt::format("\"{}\" is not an address and is taken for a host name", name));
+      document_.warning(token, fmt::format("\"{}\" is not an address and is taken for a host name",
+                                           printable(name)));
     }
     rule_.address.kind = HbaAddress::Kind::host_name;
     rule_.address.host_name = name;
@@ -189,7 +190,7 @@ class LineParser {
       const bool is_method =
           hba_method(token->text).has_value() && before + 1 >= line_.fields.size();
       document_.error(
-          *token, fmt::format("\"{}\" is not a netmask", token->text),
+          *token, fmt::format("\"{}\" is not a netmask", printable(token->text)),
           is_method ? "an address without a netmask needs a prefix length: /32, or /128 for IPv6"
                     : "an address is followed by its netmask, or has a prefix length: 10.1.0.0/16");
       return false;
@@ -208,7 +209,8 @@ class LineParser {
       static constexpr std::array<std::string_view, 10> words{
           "reject", "trust", "password", "md5", "scram-sha-256",
           "cert",   "peer",  "ldap",     "pam", "ident"};
-      document_.error(*token, fmt::format("\"{}\" is not an authentication method", token->text),
+      document_.error(*token,
+                      fmt::format("\"{}\" is not an authentication method", printable(token->text)),
                       nearest(token->text, words));
       return false;
     }

@@ -48,9 +48,10 @@ class LineParser {
   }
 
   void complain(const AuthToken& token, const std::string& reason) {
-    document_.error(
-        token, fmt::format("invalid regular expression \"{}\": {}", token.text.substr(1), reason),
-        "a name that begins with a slash is a regular expression");
+    document_.error(token,
+                    fmt::format("invalid regular expression \"{}\": {}",
+                                printable(token.text.substr(1)), reason),
+                    "a name that begins with a slash is a regular expression");
   }
 
   bool read_system(const AuthToken& token) {

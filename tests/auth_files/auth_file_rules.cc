@@ -7,6 +7,7 @@
 //                                                                 DATABASE ROLE [GROUP…], the rule
 //   auth_file_rules regex                                         for each pair of lines of stdin, a
 //                                                                 pattern and a subject, what it matches
+#include <array>
 #include <iostream>
 #include <sstream>
 #include <string>
@@ -117,6 +118,12 @@ int match_lines(const std::string& path) {
   DiskAuthFiles files;
   const auto loaded = load_hba(path, files);
   if (!loaded) return print_errors(loaded.error());
+  // The loopback, which is all that logins of tests come by.
+  std::array<std::uint8_t, 16> loopback{};
+  loopback[15] = 1;
+  const std::array<InterfaceAddress, 2> interfaces{
+      {{IpAddress::v4({127, 0, 0, 1}), IpAddress::mask(IpAddress::Family::v4, 8)},
+       {IpAddress::v6(loopback), IpAddress::mask(IpAddress::Family::v6, 128)}}};
   for (std::string line; std::getline(std::cin, line);) {
     std::istringstream words(line);
     std::string kind;
@@ -127,9 +134,10 @@ int match_lines(const std::string& path) {
     std::vector<std::string> groups;
     for (std::string group; words >> group;) groups.push_back(group);
     HbaRequest request{.database = database, .role = role};
-    request.kind = kind == "unix"  ? HbaRequest::Kind::unix_socket
-                   : kind == "tls" ? HbaRequest::Kind::tls
-                                   : HbaRequest::Kind::tcp;
+    request.kind = kind.starts_with("unix")  ? HbaRequest::Kind::unix_socket
+                   : kind.starts_with("tls") ? HbaRequest::Kind::tls
+                                             : HbaRequest::Kind::tcp;
+    request.interfaces = interfaces;
     request.is_physical_replication = kind.ends_with("replication");
     const auto parsed = IpAddress::parse(address);
     if (parsed && *parsed) request.address = **parsed;

@@ -23,11 +23,16 @@ LoadedHba good(std::string_view text) {
   return *std::move(loaded);
 }
 
-HbaRule only_rule(std::string_view text) {
-  LoadedHba loaded = good(text);
-  REQUIRE(loaded.hba.rules().size() == 1);
-  std::vector<HbaRule> rules = std::move(const_cast<std::vector<HbaRule>&>(loaded.hba.rules()));
-  return std::move(rules.front());
+// A file of one rule, and the rule.
+struct OneRule {
+  LoadedHba loaded;
+  const HbaRule* operator->() const { return &loaded.hba.rules().front(); }
+};
+
+OneRule only_rule(std::string_view text) {
+  OneRule one{good(text)};
+  REQUIRE(one.loaded.hba.rules().size() == 1);
+  return one;
 }
 
 std::string error_of(std::string_view text) {
@@ -68,12 +73,12 @@ TEST_CASE("hba: a line's type, address and method") {
       {"host all all all ldap ldapprefix=cn=", HbaType::host, all, HbaMethod::ldap},
   };
   for (const Row& row : rows) {
-    const HbaRule rule = only_rule(row.text);
-    CHECK(rule.type == row.type);
-    CHECK(rule.address.kind == row.address);
-    CHECK(rule.method == row.method);
-    CHECK(rule.file == "/etc/hba");
-    CHECK(rule.line == 1);
+    const OneRule rule = only_rule(row.text);
+    CHECK(rule->type == row.type);
+    CHECK(rule->address.kind == row.address);
+    CHECK(rule->method == row.method);
+    CHECK(rule->file == "/etc/hba");
+    CHECK(rule->line == 1);
   }
 }
 
@@ -95,9 +100,9 @@ TEST_CASE("hba: addresses with prefix lengths and with masks") {
       {"::1 ffff::", "::1", "ffff::"},
   };
   for (const Row& row : rows) {
-    const HbaRule rule = only_rule("host all all " + std::string(row.text) + " trust");
-    CHECK(rule.address.base.text() == row.base);
-    CHECK(rule.address.mask.text() == row.mask);
+    const OneRule rule = only_rule("host all all " + std::string(row.text) + " trust");
+    CHECK(rule->address.base.text() == row.base);
+    CHECK(rule->address.mask.text() == row.mask);
   }
 }
 
@@ -185,49 +190,49 @@ TEST_CASE("hba: what PostgreSQL accepts and hardly anybody means is a warning") 
 }
 
 TEST_CASE("hba: options land where they belong") {
-  const HbaRule cert = only_rule("hostssl all all all cert map=m clientname=DN");
-  CHECK(cert.options.map == "m");
-  CHECK(cert.options.client_certificate == ClientCertificate::verify_full);
-  CHECK(cert.options.certificate_name == CertificateName::distinguished_name);
-  CHECK(only_rule("hostssl all all all md5 clientcert=verify-ca").options.client_certificate ==
+  const OneRule cert = only_rule("hostssl all all all cert map=m clientname=DN");
+  CHECK(cert->options.map == "m");
+  CHECK(cert->options.client_certificate == ClientCertificate::verify_full);
+  CHECK(cert->options.certificate_name == CertificateName::distinguished_name);
+  CHECK(only_rule("hostssl all all all md5 clientcert=verify-ca")->options.client_certificate ==
         ClientCertificate::verify_ca);
   CHECK(only_rule("hostssl all all all md5 clientcert=verify-full,clientname=CN")
-            .options.client_certificate == ClientCertificate::verify_full);
+            ->options.client_certificate == ClientCertificate::verify_full);
 
-  const HbaRule pam = only_rule("local all all pam pamservice=pgring pam_use_hostname=1");
-  CHECK(pam.options.pam_service == "pgring");
-  CHECK(pam.options.pam_uses_host_name);
+  const OneRule pam = only_rule("local all all pam pamservice=pgring pam_use_hostname=1");
+  CHECK(pam->options.pam_service == "pgring");
+  CHECK(pam->options.pam_uses_host_name);
 
-  const HbaRule ldap = only_rule(
+  const OneRule ldap = only_rule(
       "host all all all ldap ldapserver=\"l1 l2\" ldapport=1389 ldaptls=1 ldapscheme=ldap "
       "\"ldapbinddn=cn=x, dc=y\" \"ldapbindpasswd=a b\" ldapbasedn=dc=y "
       "ldapsearchfilter=(uid=$username)");
-  CHECK(ldap.options.ldap.server == "l1 l2");
-  CHECK(ldap.options.ldap.port == 1389);
-  CHECK(ldap.options.ldap.starts_tls);
-  CHECK(ldap.options.ldap.bind_dn == "cn=x, dc=y");
-  CHECK(ldap.options.ldap.bind_password.reveal() == "a b");
-  CHECK(ldap.options.ldap.search_filter == "(uid=$username)");
-  CHECK(ldap.options.ldap.scope == LdapScope::subtree);
+  CHECK(ldap->options.ldap.server == "l1 l2");
+  CHECK(ldap->options.ldap.port == 1389);
+  CHECK(ldap->options.ldap.starts_tls);
+  CHECK(ldap->options.ldap.bind_dn == "cn=x, dc=y");
+  CHECK(ldap->options.ldap.bind_password.reveal() == "a b");
+  CHECK(ldap->options.ldap.search_filter == "(uid=$username)");
+  CHECK(ldap->options.ldap.scope == LdapScope::subtree);
 }
 
 TEST_CASE("hba: an LDAP URL says all at once") {
   const auto options = [](std::string_view url) {
-    return only_rule("host all all all ldap \"ldapurl=" + std::string(url) + "\"").options;
+    return only_rule("host all all all ldap \"ldapurl=" + std::string(url) + "\"");
   };
-  const HbaOptions all = options("ldaps://ldap.example.com:1636/dc=a%20b,dc=c??one?(x=%26y)");
-  CHECK(all.ldap.scheme == "ldaps");
-  CHECK(all.ldap.server == "ldap.example.com");
-  CHECK(all.ldap.port == 1636);
-  CHECK(all.ldap.base_dn == "dc=a b,dc=c");
-  CHECK(all.ldap.scope == LdapScope::one);
-  CHECK(all.ldap.search_filter == "(x=&y)");
-  CHECK(options("ldap://h/dc=c?cn,sn").ldap.search_attribute == "cn");
-  CHECK(options("ldap://[::1]:3/dc=c").ldap.server == "::1");
-  CHECK(options("ldap://h/dc=c").ldap.scope == LdapScope::base);
-  CHECK(options("ldap:///dc=c??sub").ldap.server.empty());
+  const OneRule all = options("ldaps://ldap.example.com:1636/dc=a%20b,dc=c??one?(x=%26y)");
+  CHECK(all->options.ldap.scheme == "ldaps");
+  CHECK(all->options.ldap.server == "ldap.example.com");
+  CHECK(all->options.ldap.port == 1636);
+  CHECK(all->options.ldap.base_dn == "dc=a b,dc=c");
+  CHECK(all->options.ldap.scope == LdapScope::one);
+  CHECK(all->options.ldap.search_filter == "(x=&y)");
+  CHECK(options("ldap://h/dc=c?cn,sn")->options.ldap.search_attribute == "cn");
+  CHECK(options("ldap://[::1]:3/dc=c")->options.ldap.server == "::1");
+  CHECK(options("ldap://h/dc=c")->options.ldap.scope == LdapScope::base);
+  CHECK(options("ldap:///dc=c??sub")->options.ldap.server.empty());
   // As in PostgreSQL, any option behind the URL makes it a search of the whole tree.
-  CHECK(only_rule("host all all all ldap ldapurl=ldap://h/dc=c ldaptls=1").options.ldap.scope ==
+  CHECK(only_rule("host all all all ldap ldapurl=ldap://h/dc=c ldaptls=1")->options.ldap.scope ==
         LdapScope::subtree);
   for (const std::string_view url : {"ldapi://h/dc=c", "h/dc=c", "ldap://h:x/dc=c",
                                      "ldap://[::1/dc=c", "ldap://h/%zz", "ldap://h/dc=c??tree"}) {
