@@ -36,7 +36,7 @@ BY_HAND = [
     (r"***=a.b", "axb"),
     (r"***:^db\d{2,4}$", "db123"),
     (r"^db\d{2,4}$", "db12345"),
-    (r"\mapp\M", "my app"),
+    (r"\mdb\M", "my db"),
     (r"[[:<:]]app[[:>:]]", "my app"),
     (r"\yapp\Y", "apple"),
     (r"\Aapp\Z", "app"),
