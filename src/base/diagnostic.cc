@@ -14,22 +14,6 @@ constexpr std::size_t shown_characters_max = 200;
 
 char lower(char c) { return (c >= 'A' && c <= 'Z') ? static_cast<char>(c - 'A' + 'a') : c; }
 
-// One character of the file becomes one column on the terminal, so that the caret fits.
-std::string printable(std::string_view line) {
-  std::string shown;
-  for (std::size_t count = 0; !line.empty() && count < shown_characters_max; ++count) {
-    const std::size_t length = utf8_length(line);
-    const auto first = static_cast<unsigned char>(line[0]);
-    if (length == 0 || first < 0x20 || first == 0x7F) {
-      shown += first == '\t' ? ' ' : '?';
-    } else {
-      shown += line.substr(0, length);
-    }
-    line.remove_prefix(std::max<std::size_t>(length, 1));
-  }
-  return shown;
-}
-
 constexpr std::string_view secret_word = "password";
 
 std::size_t find_secret_word(std::string_view line) {
@@ -49,6 +33,22 @@ std::string without_secret(std::string_view line) {
 }
 
 }  // namespace
+
+// One character of the file becomes one column on the terminal, so that the caret fits.
+std::string printable(std::string_view line) {
+  std::string shown;
+  for (std::size_t count = 0; !line.empty() && count < shown_characters_max; ++count) {
+    const std::size_t length = utf8_length(line);
+    const auto first = static_cast<unsigned char>(line[0]);
+    if (length == 0 || first < 0x20 || first == 0x7F) {
+      shown += first == '\t' ? ' ' : '?';
+    } else {
+      shown += line.substr(0, length);
+    }
+    line.remove_prefix(std::max<std::size_t>(length, 1));
+  }
+  return shown;
+}
 
 bool names_a_secret(std::string_view line) {
   return find_secret_word(line) != std::string_view::npos;

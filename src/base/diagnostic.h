@@ -58,6 +58,9 @@ class SourceText {
   std::vector<std::size_t> line_starts_;
 };
 
+// `line` as a terminal can show it: one column for each character, no control characters, not endless.
+[[nodiscard]] std::string printable(std::string_view line);
+
 // True when a value on this line must not be shown.
 [[nodiscard]] bool names_a_secret(std::string_view line);
 
