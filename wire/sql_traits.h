@@ -5,7 +5,7 @@
 //         text that PostgreSQL refuses has bits too. A bit that is not set is sure, but for what no text
 //         shows: functions, triggers, rules, defaults and views that do it; what EXECUTE and Bind run,
 //         whose text came earlier; FETCH from a cursor, likewise. sql_lexer.h says what is taken as given.
-//         may_have_traits is false only if sql_traits would find no bit; true proves nothing. It is what
+//         may_have_traits is false only if sql_traits would find no bit and nothing that defines; true proves nothing. It is what
 //         the hot path asks of every Query and Parse: one pass over the text, sixteen bytes at a time.
 // Source: PostgreSQL docs "SQL Commands", sql-syntax-lexical; src/backend/parser/gram.y.
 #ifndef WIRE_SQL_TRAITS_H_
@@ -58,6 +58,9 @@ enum class SqlTrait : std::uint32_t {
 struct SqlTraits {
   std::uint32_t bits = 0;
   std::uint32_t statements = 0;  // those that are not empty
+  // One of them may change what the names in other texts stand for, in every session: not a statement that is
+  // known to define nothing (queries, transactions, settings, cursors …); SELECT INTO.
+  bool defines = false;
 
   [[nodiscard]] constexpr bool has(SqlTrait trait) const noexcept {
     return (bits & static_cast<std::uint32_t>(trait)) != 0;
