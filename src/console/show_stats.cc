@@ -37,9 +37,10 @@ struct OwnFigure {
   std::string_view name;
   std::uint64_t PoolStats::* value;
 };
-constexpr std::array<OwnFigure, 2> own_figures{{
+constexpr std::array<OwnFigure, 3> own_figures{{
     {"total_audit_count", &PoolStats::audits},
     {"total_isolation_fault_count", &PoolStats::isolation_faults},
+    {"total_parse_spared_count", &PoolStats::parses_spared},
 }};
 
 struct Sums {

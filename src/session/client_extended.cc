@@ -96,6 +96,7 @@ Client::Verdict Client::begin_parse(const wire::Framer::Part& part,
     }
     // Too long to be kept: it can be bound here and now, and nowhere else.
     server_->state_touched(unseen_text);
+    server_->defines();
     mine.unnamed = {.exists = true, .token = shard_.next_id()};
     server_->unnamed_is(mine.unnamed.token);
     return pass_on(Request::parse);
@@ -104,8 +105,13 @@ Client::Verdict Client::begin_parse(const wire::Framer::Part& part,
   if (!parse) return pass_on(Request::parse);  // PostgreSQL refuses it
   if (!parse->name.empty()) return begin_named_parse(*parse);
   if (const auto verdict = begin_unnamed_sql_prepare(*parse)) return *verdict;
-  if (!allow_text(parse->text)) return Verdict::drop;
+  wire::SqlTraits traits;
+  if (wire::may_have_traits(parse->text)) {
+    traits = wire::sql_traits(parse->text);
+    if (!allow_traits(traits, parse->text, false)) return Verdict::drop;
+  }
   keep_unnamed(wire::as_text(body.subspan(1)));
+  mine.unnamed.traits = traits;
   return pass_on(Request::parse);
 }
 
@@ -116,6 +122,7 @@ void Client::keep_unnamed(std::string_view body) {
   unnamed.bound = false;
   unnamed.token = shard_.next_id();
   unnamed.body.assign(body);
+  unnamed.traits = {};
   unnamed.version.reset();
   unnamed.statement.reset();
   server_->unnamed_is(unnamed.token);
@@ -179,8 +186,9 @@ Client::Verdict Client::begin_bind(const wire::Framer::Part& part,
   server_->send(ring::Slice::copy_of(beginning));
   replaced_ = part.body_offset() - part.offset + names->size;
   ++pool_->stats().binds;
+  if (auto* const copy = server_->statements().find(resolved.statement->id())) ++copy->binds;
   open_group();
-  server_->expect({.request = Request::bind, .statement = resolved.statement->id()});
+  server_->expect({.request = Request::bind, .statement = resolved.statement->id(), .note = {}});
   return Verdict::forward;
 }
 
@@ -263,15 +271,19 @@ Client::Resolved Client::resolve_unnamed(bool describing) {
   UnnamedStatement* const unnamed = statements_ == nullptr ? nullptr : &statements_->unnamed;
   if (unnamed != nullptr && unnamed->exists) {
     unnamed->bound = true;
-    if (server_->unnamed() == unnamed->token)
+    if (server_->unnamed() == unnamed->token) {
+      // Prepared in an earlier transaction, perhaps: it runs in this one.
+      touch(unnamed->traits, unnamed->body);
       return {.statement = nullptr, .verdict = Verdict::forward};
+    }
     if (unnamed->kept) {
       if (unnamed->statement == nullptr) {
         const auto parse = wire::read_unnamed_parse(std::as_bytes(std::span{unnamed->body}));
         if (parse) {
           unnamed->statement = pool_->statements().intern({.text = std::string{parse->text},
                                                            .types = parse->types,
-                                                           .settings = settings_of_now()});
+                                                           .settings = settings_of_now(),
+                                                           .unnamed = true});
         }
       }
       if (unnamed->statement != nullptr)
@@ -286,7 +298,7 @@ Client::Resolved Client::resolve_unnamed(bool describing) {
 
 // Which of a text's statements this client's is: of its settings that change what a text means.
 std::string Client::settings_of_now() const {
-  std::string settings = planning_settings(overrides_.list());
+  std::string settings = overrides_.planning();
   // What it has set in this link is not known yet: a statement of its own.
   if ((server_->touched() & explains_settings) != 0) settings += "client " + std::to_string(id_);
   return settings;
@@ -295,14 +307,18 @@ std::string Client::settings_of_now() const {
 Client::Resolved Client::make_ready(StatementRef& statement, Version& version,
                                     std::string_view name, bool describing, bool is_query) {
   const bool again = std::exchange(prepared_again_, 0) == statement->id();
-  if (const auto* const copy = server_->statements().use(*statement)) {
+  const auto* const copy = server_->statements().use(*statement);
+  // In place of an unnamed statement: no plan of many executions. What stands in for a Parse has been looked at.
+  const bool worn_out = copy != nullptr && statement->key().unnamed &&
+                        !reuses(Reused::State::begun) && !copy->plans_anew(1);
+  if (copy != nullptr && !worn_out) {
     if (version == nullptr && copy->version != nullptr) version = copy->version;
     const bool same =
         version == copy->version ||
         (version != nullptr && copy->version != nullptr && version->types == copy->version->types &&
          (!statement->has_fixed_rows() || version->binds_alike(*copy->version)));
     if (same) {
-      touch(*statement);
+      touch(statement->traits(), statement->key().text);
       return {.statement = statement.get(), .verdict = Verdict::forward};
     }
     // Just made, and returns other rows than this client prepared: what PostgreSQL would say.
@@ -317,8 +333,10 @@ Client::Resolved Client::make_ready(StatementRef& statement, Version& version,
   }
   // The copy is made under the settings of now: others who go by those of then are not to meet it.
   if (const std::string settings = settings_of_now(); settings != statement->key().settings) {
-    statement = pool_->statements().intern(
-        {.text = statement->key().text, .types = statement->key().types, .settings = settings});
+    statement = pool_->statements().intern({.text = statement->key().text,
+                                            .types = statement->key().types,
+                                            .settings = settings,
+                                            .unnamed = statement->key().unnamed});
     return make_ready(statement, version, name, describing, is_query);
   }
   // SQL's EXECUTE, of which the Parse has just failed: PostgreSQL says that there is none.
@@ -334,7 +352,7 @@ Client::Resolved Client::make_ready(StatementRef& statement, Version& version,
                     .gate = gate,
                     .own_group = is_query});
   if (!gate) {
-    touch(*statement);
+    touch(statement->traits(), statement->key().text);
     return {.statement = statement.get(), .verdict = Verdict::forward};
   }
   prepared_again_ = statement->id();
@@ -343,11 +361,11 @@ Client::Resolved Client::make_ready(StatementRef& statement, Version& version,
 }
 
 // It is about to run.
-void Client::touch(const Statement& statement) {
-  if (statement.traits().bits == 0) return;
-  server_->state_touched(statement.traits().bits);
-  if (statement.traits().has(wire::SqlTrait::settings))
-    server_->settings_named(statement.key().text);
+void Client::touch(const wire::SqlTraits& traits, std::string_view text) {
+  if (traits.defines) server_->defines();
+  if (traits.bits == 0) return;
+  server_->state_touched(traits.bits);
+  if (traits.has(wire::SqlTrait::settings)) server_->settings_named(text);
 }
 
 // A group before this one prepares or closes something and may fail: names stand for what they did then.
@@ -362,6 +380,8 @@ void Client::gate_open() {
   waits_for_answers_ = false;
   if (usable_ || server_ == nullptr) return;
   usable_ = true;
+  if (reuses(Reused::State::again)) do_group_again();
+  if (reused_ != nullptr) reused_->state = Reused::State::none;
   resume();
 }
 

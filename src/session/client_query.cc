@@ -32,6 +32,7 @@ Client::Verdict Client::begin_query(const wire::Framer::Part& part,
   if (!part.ends) {
     // Too long to be read; it might do anything.
     server_->state_touched(unseen_text);
+    server_->defines();
   } else {
     const std::string_view text = text_of(body);
     if (wire::may_have_traits(text)) {
@@ -168,6 +169,7 @@ bool Client::sequence_values_are_own() const {
 
 // False: the client was told that it may not.
 bool Client::allow_traits(const wire::SqlTraits& traits, std::string_view text, bool is_query) {
+  if (traits.defines) server_->defines();
   if (traits.has(SqlTrait::settings)) server_->settings_named(text);
   std::uint32_t bits = traits.bits;
   // Gone with the transaction.
