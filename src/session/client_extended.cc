@@ -23,7 +23,7 @@ namespace {
 
 namespace frontend = wire::frontend;
 
-// Longer messages are not collected. A Parse of that length that names its statement is refused.
+// Longer messages are not collected. A Parse of that length that names its statement is refused, unread.
 constexpr std::uint64_t collected_max = std::uint64_t{16} * 1024 * 1024;
 constexpr std::uint64_t unnamed_kept_max = std::uint64_t{256} * 1024;
 // Of a Bind, as much is collected as holds its names.
@@ -90,9 +90,9 @@ Client::Verdict Client::begin_parse(const wire::Framer::Part& part,
   ClientStatements& mine = statements();
   if (!part.ends) {
     if (!body.empty() && body.front() != std::byte{0}) {
-      fatal_after_replies(wire::sqlstate::program_limit_exceeded,
-                          "the text of a named prepared statement is too long");
-      return Verdict::stop;
+      return refuse({.sqlstate = wire::sqlstate::program_limit_exceeded,
+                     .message = "the text of a named prepared statement is longer than 16 MiB",
+                     .hint = "Prepare it without a name, and bind it in the same transaction."});
     }
     // Too long to be kept: it can be bound here and now, and nowhere else.
     server_->state_touched(unseen_text);
