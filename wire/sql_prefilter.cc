@@ -36,6 +36,13 @@ bool any(Matches matches) {
   return (words[0] | words[1]) != 0;
 }
 
+// INTO, where it is not INSERT's.
+bool into_begins(const char* at) {
+  const Matches nt = is(fold(load(at + 1)), 'n') & is(fold(load(at + 2)), 't');
+  if (!any(nt)) return false;
+  return any(nt & is(fold(load(at)), 'i') & is(fold(load(at + 3)), 'o'));
+}
+
 // Whether one of the pieces begins in at[0 … 15], or a semicolon stands there. Reads up to at[18].
 bool piece_begins(const char* at) {
   const Bytes raw_0 = load(at);
@@ -72,17 +79,20 @@ bool piece_begins(const char* at) {
              escaped_name | semicolon);
 }
 
-bool has_piece(std::string_view sql) {
+bool has_piece(std::string_view sql, bool into) {
+  const auto begins = [into](const char* at) {
+    return piece_begins(at) || (into && into_begins(at));
+  };
   const char* at = sql.data();
   std::size_t left = sql.size();
   for (; left >= lane_count + look_ahead; at += lane_count, left -= lane_count) {
-    if (piece_begins(at)) return true;
+    if (begins(at)) return true;
   }
   if (left == 0) return false;
   // The end is read from a copy with zeros behind it, which are part of no piece.
   std::array<char, 2 * lane_count + look_ahead> tail{};
   std::memcpy(tail.data(), at, left);
-  return piece_begins(tail.data()) || (left > lane_count && piece_begins(tail.data() + lane_count));
+  return begins(tail.data()) || (left > lane_count && begins(tail.data() + lane_count));
 }
 
 bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
@@ -92,12 +102,18 @@ bool is_letter(char c) {
   return small >= 'a' && small <= 'z';
 }
 
+// Of a word, behind its first letter.
+bool continues_word(char c) {
+  return is_letter(c) || (c >= '0' && c <= '9') || c == '_' || c == '$' || (c & 0x80) != 0;
+}
+
 SqlWord first_word(std::string_view sql) {
   std::size_t begin = 0;
   while (begin < sql.size() && is_space(sql[begin])) ++begin;
   std::size_t end = begin;
   while (end < sql.size() && is_letter(sql[end])) ++end;
-  if (begin < end) return find_sql_word(sql.substr(begin, end - begin));
+  const bool longer = end < sql.size() && continues_word(sql[end]);
+  if (begin < end && !longer) return find_sql_word(sql.substr(begin, end - begin));
   SqlLexer lexer(sql);
   return find_sql_word(lexer.text(lexer.next()));
 }
@@ -115,7 +131,9 @@ bool is_harmless(SqlWord first) {
 bool may_have_traits(std::string_view sql) noexcept {
   while (!sql.empty() && (is_space(sql.back()) || sql.back() == ';')) sql.remove_suffix(1);
   if (sql.empty()) return false;
-  return !is_harmless(first_word(sql)) || has_piece(sql);
+  const SqlWord first = first_word(sql);
+  const bool may_select_into = first == SqlWord::select || first == SqlWord::with;
+  return !is_harmless(first) || has_piece(sql, may_select_into);
 }
 
 }  // namespace wire

@@ -44,6 +44,26 @@ constexpr std::array<std::uint32_t, 256> make_bits() {
 
 constexpr std::array<std::uint32_t, 256> bits_of = make_bits();
 
+// Statements that begin so define nothing that other sessions could meet.
+constexpr std::array<bool, 256> make_defines_nothing() {
+  std::array<bool, 256> known{};
+  for (const SqlWord word :
+       {SqlWord::abort,      SqlWord::analyse,  SqlWord::analyze,     SqlWord::begin,
+        SqlWord::checkpoint, SqlWord::close,    SqlWord::commit,      SqlWord::copy,
+        SqlWord::deallocate, SqlWord::declare,  SqlWord::delete_from, SqlWord::discard,
+        SqlWord::end,        SqlWord::execute,  SqlWord::fetch,       SqlWord::insert,
+        SqlWord::listen,     SqlWord::load,     SqlWord::lock,        SqlWord::merge,
+        SqlWord::move,       SqlWord::notify,   SqlWord::prepare,     SqlWord::release,
+        SqlWord::reset,      SqlWord::rollback, SqlWord::savepoint,   SqlWord::select,
+        SqlWord::set,        SqlWord::show,     SqlWord::start,       SqlWord::table,
+        SqlWord::truncate,   SqlWord::unlisten, SqlWord::update,      SqlWord::vacuum,
+        SqlWord::values,     SqlWord::with})
+    known[static_cast<std::size_t>(word)] = true;
+  return known;
+}
+
+constexpr std::array<bool, 256> defines_nothing = make_defines_nothing();
+
 bool is_name(const Head& head) {
   return head.kind == SqlTokenKind::word || head.kind == SqlTokenKind::quoted_identifier ||
          head.kind == SqlTokenKind::escaped_identifier;
@@ -189,6 +209,12 @@ void Reader::take_keyword(SqlWord word) {
         last[into + 1] != SqlWord::merge) {
       statement_.temporary = true;
     }
+  } else if (word == SqlWord::into) {
+    // A table is made, where it is a query's own. INSERT INTO and MERGE INTO may stand behind WITH.
+    const SqlWord first = head(0);
+    const bool query =
+        first == SqlWord::select || first == SqlWord::with || first == SqlWord::prepare;
+    if (query && last[0] != SqlWord::insert && last[0] != SqlWord::merge) traits_.defines = true;
   } else if (word == SqlWord::hold) {
     if (last[0] == SqlWord::with && head(0) == SqlWord::declare) add(SqlTrait::held_cursor);
   } else if (word == SqlWord::drop) {
@@ -222,6 +248,7 @@ void Reader::end_statement() {
   if (statement_.tokens != 0) {
     if (!in_routine_body_) ++traits_.statements;
     traits_.bits |= bits_of[static_cast<std::size_t>(head(0))];
+    traits_.defines = traits_.defines || !defines_nothing[static_cast<std::size_t>(head(0))];
     transaction_by_head();
     session_by_head();
   }
@@ -241,7 +268,11 @@ void Reader::transaction_by_head() {
     add(SqlTrait::begin);
     plain_begin_ = statement_.tokens == (noise ? 2 : 1);
   } else if (first == SqlWord::commit || first == SqlWord::end) {
-    if (head(1) != SqlWord::prepared) add(SqlTrait::commit);
+    if (head(1) != SqlWord::prepared) {
+      add(SqlTrait::commit);
+    } else {
+      traits_.defines = true;  // what its transaction has, in whatever session
+    }
   } else if (first == SqlWord::rollback || first == SqlWord::abort) {
     if (head(1) != SqlWord::prepared && head(noise ? 2 : 1) != SqlWord::to) add(SqlTrait::rollback);
   }

@@ -7,7 +7,7 @@
 //         whose text came earlier; FETCH from a cursor, likewise. sql_lexer.h says what is taken as given.
 //         What a DO block says, also in strings that it may EXECUTE, is read as far as it may leave what nothing
 //         shows afterwards (`load`, `other_state`); not what it puts together.
-//         may_have_traits is false only if sql_traits would find no bit; true proves nothing. It is what
+//         may_have_traits is false only if sql_traits would find no bit and nothing that defines; true proves nothing. It is what
 //         the hot path asks of every Query and Parse: one pass over the text, sixteen bytes at a time.
 // Source: PostgreSQL docs "SQL Commands", sql-syntax-lexical; src/backend/parser/gram.y.
 #ifndef WIRE_SQL_TRAITS_H_
@@ -60,6 +60,9 @@ enum class SqlTrait : std::uint32_t {
 struct SqlTraits {
   std::uint32_t bits = 0;
   std::uint32_t statements = 0;  // those that are not empty
+  // One of them may change what the names in other texts stand for, in every session: not a statement that is
+  // known to define nothing (queries, transactions, settings, cursors …); SELECT INTO.
+  bool defines = false;
 
   [[nodiscard]] constexpr bool has(SqlTrait trait) const noexcept {
     return (bits & static_cast<std::uint32_t>(trait)) != 0;

@@ -13,11 +13,12 @@ namespace wire {
 enum class SqlWord : std::uint8_t {
   none,
   // clang-format off
-  abort, all, alter, analyse, analyze, as, atomic, begin, call, close, commit, constraints, copy,
-  create, deallocate, declare, delete_from, discard, do_block, drop, end, execute, explain, fetch,
-  function, global, hold, insert, into, listen, load, local, merge, move, on, or_keyword, prepare,
-  prepared, procedure, replace, reset, rollback, select, set, show, start, temp, temporary, to,
-  transaction, unlisten, update, values, verbose, with, work,
+  abort, all, alter, analyse, analyze, as, atomic, begin, call, checkpoint, close, commit, constraints,
+  copy, create, deallocate, declare, delete_from, discard, do_block, drop, end, execute, explain, fetch,
+  function, global, hold, insert, into, listen, load, local, lock, merge, move, notify, on, or_keyword,
+  prepare, prepared, procedure, release, replace, reset, rollback, savepoint, select, set, show, start,
+  table, temp, temporary, to, transaction, truncate, unlisten, update, vacuum, values, verbose, with,
+  work,
   // clang-format on
   // Functions, and names that stand for something besides the grammar.
   advisory_lock,

@@ -91,7 +91,8 @@ struct DatabaseConfig {
   OnSessionState on_session_state = OnSessionState::pin;
   std::optional<std::uint32_t> max_pinned;      // clients of a pool; see effective_max_pinned()
   std::uint32_t max_prepared_statements = 200;  // on each server connection
-  bool wildcard = false;                        // [database."*"]
+  bool reuse_parse = true;
+  bool wildcard = false;  // [database."*"]
 };
 
 struct RoleConfig {

@@ -125,7 +125,7 @@ constexpr std::array<Key<ServerConfig>, 5> server_keys{{
      ""},
 }};
 
-constexpr std::array<Key<DatabaseConfig>, 18> database_keys{{
+constexpr std::array<Key<DatabaseConfig>, 19> database_keys{{
     {"server",
      &DatabaseConfig::server,
      Reload::yes,
@@ -228,6 +228,15 @@ constexpr std::array<Key<DatabaseConfig>, 18> database_keys{{
      "Prepared statements kept on each server connection, outside session mode; 0 refuses named "
      "ones.",
      "`max_prepared_statements` (200)"},
+    {"reuse_parse",
+     &DatabaseConfig::reuse_parse,
+     Reload::yes,
+     {},
+     "boolean",
+     "Outside transactions and session mode a client's `Parse` of a query that was prepared within "
+     "the last second is answered without PostgreSQL, which a definition made past pgring can "
+     "show.",
+     ""},
 }};
 
 constexpr std::array<Key<RoleConfig>, 8> role_keys{{

@@ -212,6 +212,7 @@ constexpr Column statement_columns[] = {
     {"name"},
     {"users", ColumnType::int8},
     {"servers", ColumnType::int4},
+    {"parses_spared", ColumnType::int8},
     {"size", ColumnType::int8},
     {"query"},
 };

@@ -192,7 +192,11 @@ void report_detail(ShardReport& report, const Server& server, Detail detail, rin
   if (detail == Detail::pins && pins_its_client(server))
     report.pins.push_back(report_pin(server, now, clock));
   if (detail != Detail::statements) return;
-  for (const auto& copy : server.statements().copies()) ++report.copies[copy.statement->id()];
+  for (const auto& copy : server.statements().copies()) {
+    CopiesReport& copies = report.copies[copy.statement->id()];
+    ++copies.servers;
+    copies.spared += copy.spared;
+  }
 }
 
 bool in_login(Client::Phase phase) {

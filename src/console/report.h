@@ -79,8 +79,12 @@ struct PinReport {
   PinReasons reasons;
 };
 
-// On how many server connections a statement is, by its id.
-using StatementCopies = std::unordered_map<std::uint64_t, std::uint64_t>;
+// On how many server connections a statement is, and how many Parses these have spared PostgreSQL; by its id.
+struct CopiesReport {
+  std::uint64_t servers = 0;
+  std::uint64_t spared = 0;
+};
+using StatementCopies = std::unordered_map<std::uint64_t, CopiesReport>;
 
 struct ShardReport {
   std::vector<PoolReport> pools;

@@ -16,7 +16,10 @@ constexpr std::size_t text_shown_max = 1000;
 Rows show_statements(std::vector<PoolStatements> pools, std::span<const ShardReport> reports) {
   StatementCopies copies;
   for (const auto& report : reports) {
-    for (const auto& [id, count] : report.copies) copies[id] += count;
+    for (const auto& [id, count] : report.copies) {
+      copies[id].servers += count.servers;
+      copies[id].spared += count.spared;
+    }
   }
   Rows rows{columns_of({.verb = Verb::show, .topic = Topic::statements})};
   for (auto& [pool, statements] : pools) {
@@ -24,12 +27,14 @@ Rows show_statements(std::vector<PoolStatements> pools, std::span<const ShardRep
       return a.users != b.users ? a.users > b.users : a.id < b.id;
     });
     for (const auto& statement : statements) {
-      const auto copied = copies.find(statement.id);
+      const auto found = copies.find(statement.id);
+      const CopiesReport copied = found == copies.end() ? CopiesReport{} : found->second;
       rows.text(pool.database);
       rows.text(pool.role);
       rows.text(statement.name);
       rows.number(statement.users);
-      rows.number(copied == copies.end() ? 0 : copied->second);
+      rows.number(copied.servers);
+      rows.number(copied.spared);
       rows.number(statement.size);
       rows.text(statement.text);
     }

@@ -52,6 +52,12 @@ PoolHome& Placement::home(PoolId id) {
   return *by_id_[id];
 }
 
+Definitions& Placement::definitions(const std::string& host, std::uint32_t port,
+                                    const std::string& dbname) {
+  const std::scoped_lock lock{mutex_};
+  return definitions_[{host, port, dbname}];
+}
+
 std::vector<PoolHome*> Placement::homes() {
   const std::scoped_lock lock{mutex_};
   std::vector<PoolHome*> all;

@@ -13,6 +13,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -20,6 +21,7 @@
 #include "src/budget/desk.h"
 #include "src/config/config.h"
 #include "src/pool/pool_parameters.h"
+#include "src/statement/definitions.h"
 #include "src/statement/statement.h"
 #include "wire/error_response.h"
 #include "wire/scram.h"
@@ -89,6 +91,9 @@ class Placement {
   // change its parts. REQUIRES: the configuration has the database.
   [[nodiscard]] PoolHome& home(const PoolKey& key, const Config& config);
   [[nodiscard]] PoolHome& home(PoolId id);
+  // Of a database of PostgreSQL's, whatever entries lead there. Stays as long as this.
+  [[nodiscard]] Definitions& definitions(const std::string& host, std::uint32_t port,
+                                         const std::string& dbname);
   // All of them, by key.
   [[nodiscard]] std::vector<PoolHome*> homes();
   // A reload: tells the budget what the configuration says now.
@@ -101,6 +106,7 @@ class Placement {
   std::mutex mutex_;
   std::map<PoolKey, std::unique_ptr<PoolHome>> homes_;
   std::vector<PoolHome*> by_id_;  // by PoolId
+  std::map<std::tuple<std::string, std::uint32_t, std::string>, Definitions> definitions_;
   std::uint32_t shards_;
   std::uint32_t next_ = 0;  // where the next pool begins: pools of one part spread evenly
 };

@@ -56,6 +56,7 @@ Pool::Pool(Shard& shard, PoolKey key, PoolHome& home, std::uint32_t part)
   rest_timer_.owner = this;
   rest_timer_.kind = timer_kind::pool_rest;
   period_began_ = shard.now();
+  definitions_ = &shard.shared().placement.definitions({}, 0, {});  // until it leads somewhere
   configure(shard.config());
   board().show_closed(false);
 }
@@ -87,6 +88,9 @@ void Pool::configure(const Config& config) {
   settings_.max_pinned = effective_max_pinned(config, *database, key_.role);
   settings_.lazy_begin = database->lazy_begin;
   settings_.max_prepared_statements = database->max_prepared_statements;
+  settings_.reuse_parse = database->reuse_parse;
+  definitions_ =
+      &shard_.shared().placement.definitions(settings_.host, settings_.port, settings_.dbname);
   if (before.place() != settings_.place() && !all_.empty()) close_all("configuration changed");
 }
 
@@ -338,6 +342,7 @@ bool Pool::take_pin() {
 
 void Pool::maintain() {
   end_period();
+  if (clients_ == 0) known_texts_ = {};  // nobody's any more
   const auto& limits = shard_.config().timeouts;
   const auto now = shard_.now();
   for (Server* server = idle_.front(); server != nullptr;) {
@@ -394,6 +399,7 @@ void Pool::end(std::string_view reason) {
 
 void Pool::stop() {
   ending_ = true;
+  known_texts_ = {};
   board().show_closed(true);
   for (Server* server = all_.front(); server != nullptr; server = ServerList::next(*server))
     server->stop();

@@ -29,6 +29,8 @@
 #include "src/server/login_exchange.h"
 #include "src/server/server.h"
 #include "src/session/client.h"
+#include "src/statement/definitions.h"
+#include "src/statement/known_texts.h"
 #include "wire/scram.h"
 
 namespace pgring {
@@ -52,6 +54,7 @@ struct PoolSettings {
   bool lazy_begin = true;
   std::uint32_t max_pinned = 1;
   std::uint32_t max_prepared_statements = 0;
+  bool reuse_parse = true;
 
   [[nodiscard]] ServerPlace place() const { return {host, port, dbname, connect_query}; }
 };
@@ -61,7 +64,7 @@ struct PoolStats {
   std::uint64_t assignments = 0, transactions = 0, queries = 0, received = 0, sent = 0;
   std::uint64_t transaction_us = 0, query_us = 0, wait_us = 0;
   std::uint64_t parses = 0, binds = 0, logins = 0, isolation_faults = 0;
-  std::uint64_t server_parses = 0, audits = 0;
+  std::uint64_t server_parses = 0, audits = 0, parses_spared = 0;
   std::uint64_t left_states = 0;  // found in sessions that were nobody's any more, and taken back
 
   PoolStats& operator+=(const PoolStats& other);
@@ -154,6 +157,10 @@ class Pool {
   [[nodiscard]] PoolParameters& parameters() { return home_.parameters; }
   // The texts that clients of any part have prepared.
   [[nodiscard]] StatementTable& statements() { return home_.statements; }
+  // Those that the clients of this part prepare again and again.
+  [[nodiscard]] KnownTexts& known_texts() { return known_texts_; }
+  // Of the database the connections lead to.
+  [[nodiscard]] Definitions& definitions() { return *definitions_; }
 
   // SCRAM pass-through: what clients' logins taught us, of use if no password is stored.
   [[nodiscard]] PoolKeys& keys() { return home_.keys; }
@@ -217,6 +224,8 @@ class Pool {
   std::uint32_t part_;
   PoolSettings settings_;
   FactsDesk* facts_desk_ = nullptr;  // of settings_.server
+  Definitions* definitions_ = nullptr;
+  KnownTexts known_texts_;
 
   IntrusiveList<Server, &Server::idle_hook> idle_;
   ServerList all_;

@@ -15,7 +15,8 @@ constexpr std::array counters{
     &PoolStats::received,      &PoolStats::sent,         &PoolStats::transaction_us,
     &PoolStats::query_us,      &PoolStats::wait_us,      &PoolStats::parses,
     &PoolStats::binds,         &PoolStats::logins,       &PoolStats::isolation_faults,
-    &PoolStats::server_parses, &PoolStats::audits,       &PoolStats::left_states};
+    &PoolStats::server_parses, &PoolStats::audits,       &PoolStats::left_states,
+    &PoolStats::parses_spared};
 static_assert(counters.size() * sizeof(std::uint64_t) == sizeof(PoolStats));
 
 }  // namespace

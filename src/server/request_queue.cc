@@ -56,6 +56,7 @@ void RequestQueue::append(RequestEntry&& entry) {
   if (size_ == entries_.size()) grow();
   if (ends_in_ready(entry.request)) ++ready_owed_;
   if (changes_statements(entry)) ++notes_;
+  if (entry.reply == Reply::synthesize) ++synthesized_;
   entries_[index(size_)] = std::move(entry);
   ++size_;
 }
@@ -65,6 +66,7 @@ RequestEntry RequestQueue::pop() {
   RequestEntry entry = std::move(entries_[head_]);
   if (ends_in_ready(entry.request)) --ready_owed_;
   if (changes_statements(entry)) --notes_;
+  if (entry.reply == Reply::synthesize) --synthesized_;
   head_ = index(1);
   --size_;
   return entry;
@@ -76,8 +78,13 @@ void RequestQueue::clear() {
   skipping_ = false;
 }
 
+void RequestQueue::swallow_sync() {
+  POOLER_CHECK(!empty() && front().request == Request::sync);
+  entries_[head_].reply = Reply::swallow;
+}
+
 bool RequestQueue::fits(char type) const {
-  if (empty()) return false;
+  if (empty() || synthesizes_next()) return false;
   switch (front().request) {
     case Request::query:
       return is_result(type) || type == backend::RowDescription;

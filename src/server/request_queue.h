@@ -36,6 +36,7 @@ enum class Request : std::uint8_t {
 enum class Reply : std::uint8_t {
   forward,
   swallow,  // the request is pgring's own; an error is the client's if it stands in a group of the client's
+  synthesize,  // a Parse that was not sent: it is answered when what follows it is
 };
 
 struct RequestEntry {
@@ -58,6 +59,11 @@ class RequestQueue {
   [[nodiscard]] bool owes_ready() const { return ready_owed_ > 0; }
   // Whether what statements there are depends on replies that are still owed.
   [[nodiscard]] bool changes_statements() const { return notes_ > 0; }
+  // Whether the oldest reply, or any, does not come from the server. Not for ReadyForQuery.
+  [[nodiscard]] bool synthesizes_next() const {
+    return synthesized_ > 0 && front().reply == Reply::synthesize;
+  }
+  [[nodiscard]] bool synthesizes() const { return synthesized_ > 0; }
   // A group failed: the server drops everything up to the next Sync, which has not been sent yet.
   [[nodiscard]] bool skipping() const { return skipping_; }
 
@@ -84,6 +90,8 @@ class RequestQueue {
     skipping_ = empty();
   }
   void clear();
+  // The client is not told of the ReadyForQuery that ends what has failed. REQUIRES: a Sync is the oldest.
+  void swallow_sync();
 
   // CopyInResponse has come. Takes out the Syncs the server has swallowed or will swallow; true: the end of
   // the copy (CopyDone, CopyFail) is already on its way and has been taken out too.
@@ -111,6 +119,7 @@ class RequestQueue {
   std::uint32_t size_ = 0;
   std::uint32_t ready_owed_ = 0;
   std::uint32_t notes_ = 0;
+  std::uint32_t synthesized_ = 0;
   bool skipping_ = false;
 };
 

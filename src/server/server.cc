@@ -116,6 +116,7 @@ Server::End Server::end_of(int error) {
 
 // The stream is over. Only its orderly end says that PostgreSQL has freed the slot, which it does first.
 void Server::gone(End end) {
+  definitions_changed();
   if (end != End::seen) {
     permit_.lose(end == End::reset ? LostBy::reset : LostBy::silence);
     counted_.lose(shard_.now());

@@ -110,6 +110,10 @@ class Server final : public ring::Stream {
     statements_.doubt_all();
     ++announced_gone_;
   }
+  // The client's Parse is not sent: a copy of the statement stands in for it. Its own messages follow, up to their
+  // Sync. When the first of them is answered, Client::parse_answered(). If it fails, Client::group_fails_unseen(); or
+  // Client::parse_not_answered(), and the client has the error.
+  void synthesize_parse(const Statement& statement);
   void prepare_nothing(std::string_view name);  // an empty statement, to be deallocated
   void close_unnamed();
   [[nodiscard]] ServerStatements& statements() { return statements_; }
@@ -133,6 +137,8 @@ class Server final : public ring::Stream {
 
   // What the texts of this link may have left in the session: wire::SqlTrait and unseen_text.
   void state_touched(std::uint32_t traits) { touched_ |= traits; }
+  // A text that defines something (wire::SqlTraits::defines) is about to run.
+  void defines() { defines_ = true; }
   [[nodiscard]] std::uint32_t touched() const { return touched_; }
   // A text that sets something: the names in it that nobody else could tell.
   void settings_named(std::string_view text);
@@ -228,6 +234,10 @@ class Server final : public ring::Stream {
   void isolation_fault(std::string_view what);
 
   // server_statements.cc
+  void answer_parse();
+  void reused_group_failed(const std::optional<wire::ParsedError>& error,
+                           std::span<const std::byte> body);
+  void definitions_changed();
   void make_room(const Statement& wanted, std::string& out);
   void note_answered(const RequestEntry& entry, char type, std::span<const std::byte> body);
   void note_dropped(const RequestEntry& entry);
@@ -308,6 +318,7 @@ class Server final : public ring::Stream {
   bool begin_failed_ = false;
   bool audit_waits_ = false;  // until cancels under way are over, which might hit it
   bool pin_counted_ = false;  // among those of max_pinned
+  bool defines_ = false;      // texts were sent that define something; not counted yet
   bool base_due_ = false;     // the audit under way is for what connect_query has set
   bool at_rest_ = false;      // the audit under way was begun in the pool
   bool may_hide_ =

@@ -115,6 +115,10 @@ bool Server::relay_chunk(const ring::Slice& slice) {
       break;
     }
     if (part.begins) {
+      if (queue_.synthesizes_next() && kind_of(part.type) != Kind::asynchronous) {
+        forward_run(part.offset);
+        answer_parse();
+      }
       const bool before = forwarding_;
       if (!begin_message(part)) return false;
       if (part.carried > 0 || forwarding_ != before) {
@@ -134,8 +138,8 @@ bool Server::relay_chunk(const ring::Slice& slice) {
       continue;
     }
     if (part.begins) partial_.clear();
-    const std::size_t kept_max =
-        own_ == Own::none && part.type != backend::ErrorResponse ? described_max : inspected_max;
+    const bool needed_whole = part.type != backend::ErrorResponse || queue_.synthesizes();
+    const std::size_t kept_max = own_ == Own::none && needed_whole ? described_max : inspected_max;
     if (partial_.size() < kept_max) {
       partial_.append(reinterpret_cast<const char*>(body.data()),
                       std::min(body.size(), kept_max - partial_.size()));
@@ -187,7 +191,8 @@ bool Server::begin_message(const wire::Framer::Part& part) {
         const bool swallowed = head.reply == Reply::swallow &&
                                (head.request == Request::query || head.request == Request::sync ||
                                 (head.note != nullptr && head.note->own_group));
-        if (replaced || swallowed) forwarding_ = false;
+        // What becomes of the client's group is not decided before it is read.
+        if (replaced || swallowed || queue_.synthesizes()) forwarding_ = false;
       }
       return true;
   }
@@ -244,9 +249,12 @@ bool Server::error_response(std::span<const std::byte> body) {
   // cannot be told: the answer must not meet another client.
   if (sync_in_copy_) must_close("a COPY that was sent a Sync failed");
   auto error = wire::parse_error_response(body);
+  const bool reused = queue_.synthesizes();
+  if (queue_.synthesizes_next()) (void)queue_.take();  // what is behind it has failed
   error_received(error ? *error : wire::ParsedError{}, body);
   group_failed();
   if (!is_open() || phase_ != Phase::ready) return false;
+  if (reused) reused_group_failed(error, body);
   if (begin_failed_) {
     lose_client(wire::sqlstate::transaction_resolution_unknown,
                 "the transaction could not be begun before its first statement was sent");
@@ -287,6 +295,7 @@ bool Server::ready_for_query(std::span<const std::byte> body) {
   status_ = static_cast<char>(body[0]);
   copying_in_ = false;
   sync_in_copy_ = false;
+  definitions_changed();
   // What was announced and did not come has failed.
   if (queue_.empty()) announced_gone_ = 0;
   if (own_ != Own::none) {
@@ -294,8 +303,10 @@ bool Server::ready_for_query(std::span<const std::byte> body) {
     return is_open() && phase_ == Phase::ready;
   }
   if (swallowed) {
-    send_waiting_cancel();
+    // What was held for it is what a cancel means.
     (void)open_gate_when_answered();
+    if (!is_open() || phase_ != Phase::ready) return false;
+    send_waiting_cancel();
     return is_open() && phase_ == Phase::ready;
   }
   auto& stats = pool_.stats();

@@ -61,8 +61,53 @@ void Server::prepare(Preparation preparation) {
   }
   ++pool_.stats().server_parses;
   ServerStatements::Copy& copy = statements_.put(statement);
+  copy.as_declared = preparation.types == statement->key().types;
+  copy.definitions = pool_.definitions().count();
+  copy.parsed_at = shard_.now().time_since_epoch();
   if (!preparation.gate) copy.version = std::move(preparation.expected);
   send_text(out);
+}
+
+void Server::synthesize_parse(const Statement& statement) {
+  queue_.push({.request = Request::parse,
+               .reply = Reply::synthesize,
+               .statement = statement.id(),
+               .note = {}});
+}
+
+// What is behind it has been done, so it would have been.
+void Server::answer_parse() {
+  constexpr std::string_view parse_complete{"1\0\0\0\4", 5};
+  (void)queue_.take();
+  if (client_ == nullptr) return;
+  client_->send(ring::Slice::of_static(parse_complete));
+  client_->parse_answered();
+}
+
+// A group whose Parse was not sent has failed before anything of it was done. PostgreSQL is given the whole of it, unless
+// it was stopped on purpose: then there is nothing more to say.
+void Server::reused_group_failed(const std::optional<wire::ParsedError>& error,
+                                 std::span<const std::byte> body) {
+  if (client_ == nullptr) return;
+  const bool last = !error || error->severity == "FATAL" || error->severity == "PANIC";
+  // Operator intervention: a cancel, a time limit, a shutdown; and lock_timeout.
+  const bool stopped = last || error->sqlstate.starts_with("57") ||
+                       error->sqlstate == wire::sqlstate::lock_not_available;
+  if (!stopped) {
+    queue_.swallow_sync();
+    return client_->group_fails_unseen();
+  }
+  std::string message;
+  wire::append_message(message, backend::ErrorResponse, body);
+  client_->send(ring::Slice::copy_of(message));
+  client_->parse_not_answered();
+}
+
+// Before the client is told that its transaction is over, and when its end is not seen.
+void Server::definitions_changed() {
+  if (!defines_) return;
+  pool_.definitions().changed();
+  if (status_ == 'I' && queue_.empty()) defines_ = false;
 }
 
 void Server::make_room(const Statement& wanted, std::string& out) {

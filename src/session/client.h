@@ -6,7 +6,7 @@
 // Life:   from accept until its stream is closed; then the shard destroys it.
 // Files:  client.cc life and links, client_limits.cc its time limits, client_login.cc and client_auth.cc the login, client_relay.cc messages
 //         (hot path), client_extended.cc prepared statements, client_query.cc what texts mean,
-//         client_begin.cc a BEGIN without a server connection, client_cancel.cc requests that are cancelled
+//         client_reuse.cc a Parse that PostgreSQL is spared, client_begin.cc a BEGIN without a server connection, client_cancel.cc requests that are cancelled
 //         while they wait, replication.cc clients that replicate.
 // Errors: a client that breaks the protocol gets a FATAL with its SQLSTATE and is closed; nobody else notices.
 #pragma once
@@ -25,6 +25,7 @@
 #include "src/session/parameters.h"
 #include "src/session/peer_address.h"
 #include "src/statement/client_statements.h"
+#include "src/statement/known_texts.h"
 #include "wire/error_response.h"
 #include "wire/extended_query.h"
 #include "wire/framer.h"
@@ -99,6 +100,10 @@ class Client final : public ring::Stream {
   void gate_open();
   // Held until all groups are answered that what it names may rely on.
   [[nodiscard]] bool waits_for_answers() const { return waits_for_answers_; }
+  // Its Parse was not sent; see Server::synthesize_parse.
+  void parse_answered();
+  void parse_not_answered();
+  void group_fails_unseen() { reused_->state = Reused::State::again; }
   [[nodiscard]] ClientStatements* known_statements() const { return statements_.get(); }
   void defaults_are(const Defaults& defaults);
   // Something it sent is not wholly forwarded, or a group is not ended by Sync.
@@ -228,6 +233,7 @@ class Client final : public ring::Stream {
                                     std::string_view name, bool describing, bool is_query = false);
   [[nodiscard]] std::string settings_of_now() const;
   void touch(const Statement& statement);
+  void touch(const wire::SqlTraits& traits, std::string_view text, std::uint64_t fingerprint);
   void keep_unnamed(std::string_view body);
   void open_group() { group_open_ = true; }
   [[nodiscard]] Verdict pass_on(Request request);
@@ -240,6 +246,35 @@ class Client final : public ring::Stream {
     std::string before = {};        // messages the client gets before the error
   };
   [[nodiscard]] Verdict refuse(Refusal refusal);
+
+  // client_reuse.cc
+  // A group of which the Parse was not sent. Until it is answered what comes behind it is held.
+  struct Reused {
+    enum class State : std::uint8_t {
+      none,
+      begun,       // the rest of it is being sent
+      unanswered,  // nothing of it has been answered
+      answered,    // nothing of it can be done again
+      again,       // it is, with its Parse, once its ReadyForQuery is here
+    };
+    State state = State::none;
+    bool spared = false;       // nothing was prepared in place of the Parse either
+    std::uint32_t offset = 0;  // in its chunk
+    std::uint32_t binds = 0;
+    std::uint64_t hash = 0;
+    ring::Slice group;  // as it came, until the first answer
+    std::string name;   // of the statement
+  };
+  [[nodiscard]] bool reuse_parse(const wire::Framer::Part& part, std::span<const std::byte> chunk);
+  [[nodiscard]] bool may_reuse(const wire::Framer::Part& part) const;
+  [[nodiscard]] const StatementRef* find_stand_in(const ParseSeen& seen, std::uint64_t hash);
+  void declare(std::string_view name, const StatementRef& statement);
+  void keep_reused(const ring::Slice& chunk);
+  void do_group_again();
+  [[nodiscard]] bool says_goodbye(const ring::Slice& slice);
+  [[nodiscard]] bool reuses(Reused::State state) const {
+    return reused_ != nullptr && reused_->state == state;
+  }
 
   // client_begin.cc
   // A transaction that the client has begun and no server connection knows of yet.
@@ -267,7 +302,7 @@ class Client final : public ring::Stream {
   [[nodiscard]] std::optional<Verdict> begin_unnamed_sql_prepare(const wire::ParseBody& parse);
   [[nodiscard]] bool sequence_values_are_own() const;
   [[nodiscard]] bool set_plainly(const wire::SqlTraits& traits, std::string_view text);
-  void text_runs(std::string_view text);
+  std::uint64_t text_runs(std::string_view text);
   [[nodiscard]] bool allow_text(std::string_view text);
   [[nodiscard]] bool allow_traits(const wire::SqlTraits& traits, std::string_view text,
                                   bool is_query);
@@ -318,6 +353,7 @@ class Client final : public ring::Stream {
   std::uint32_t replaced_ = 0;  // so many bytes of the message under way are not sent as they are
   std::uint64_t prepared_again_ = 0;              // the statement whose description was waited for
   std::unique_ptr<ClientStatements> statements_;  // once it has prepared one
+  std::unique_ptr<Reused> reused_;                // once a Parse of its was not sent
   std::unique_ptr<std::pair<std::string, std::string>> last_words_;  // SQLSTATE and message
   Defaults defaults_;                                                // as the client was told
   Overrides overrides_;

@@ -23,7 +23,7 @@ namespace {
 
 namespace frontend = wire::frontend;
 
-// Longer messages are not collected. A Parse of that length that names its statement is refused.
+// Longer messages are not collected. A Parse of that length that names its statement is refused, unread.
 constexpr std::uint64_t collected_max = std::uint64_t{16} * 1024 * 1024;
 constexpr std::uint64_t unnamed_kept_max = std::uint64_t{256} * 1024;
 // Of a Bind, as much is collected as holds its names.
@@ -90,12 +90,13 @@ Client::Verdict Client::begin_parse(const wire::Framer::Part& part,
   ClientStatements& mine = statements();
   if (!part.ends) {
     if (!body.empty() && body.front() != std::byte{0}) {
-      fatal_after_replies(wire::sqlstate::program_limit_exceeded,
-                          "the text of a named prepared statement is too long");
-      return Verdict::stop;
+      return refuse({.sqlstate = wire::sqlstate::program_limit_exceeded,
+                     .message = "the text of a named prepared statement is longer than 16 MiB",
+                     .hint = "Prepare it without a name, and bind it in the same transaction."});
     }
     // Too long to be kept: it can be bound here and now, and nowhere else.
     server_->unknown_text_runs();
+    server_->defines();
     mine.unnamed = {.exists = true, .token = shard_.next_id()};
     server_->unnamed_is(mine.unnamed.token);
     return pass_on(Request::parse);
@@ -104,9 +105,15 @@ Client::Verdict Client::begin_parse(const wire::Framer::Part& part,
   if (!parse) return pass_on(Request::parse);  // PostgreSQL refuses it
   if (!parse->name.empty()) return begin_named_parse(*parse);
   if (const auto verdict = begin_unnamed_sql_prepare(*parse)) return *verdict;
-  if (!allow_text(parse->text)) return Verdict::drop;
-  text_runs(parse->text);
+  wire::SqlTraits traits;
+  if (wire::may_have_traits(parse->text)) {
+    traits = wire::sql_traits(parse->text);
+    if (!allow_traits(traits, parse->text, false)) return Verdict::drop;
+  }
+  const std::uint64_t fingerprint = text_runs(parse->text);
   keep_unnamed(wire::as_text(body.subspan(1)));
+  mine.unnamed.traits = traits;
+  mine.unnamed.fingerprint = fingerprint;
   return pass_on(Request::parse);
 }
 
@@ -117,6 +124,7 @@ void Client::keep_unnamed(std::string_view body) {
   unnamed.bound = false;
   unnamed.token = shard_.next_id();
   unnamed.body.assign(body);
+  unnamed.traits = {};
   unnamed.version.reset();
   unnamed.statement.reset();
   server_->unnamed_is(unnamed.token);
@@ -180,8 +188,9 @@ Client::Verdict Client::begin_bind(const wire::Framer::Part& part,
   server_->send(ring::Slice::copy_of(beginning));
   replaced_ = part.body_offset() - part.offset + names->size;
   ++pool_->stats().binds;
+  if (auto* const copy = server_->statements().find(resolved.statement->id())) ++copy->binds;
   open_group();
-  server_->expect({.request = Request::bind, .statement = resolved.statement->id()});
+  server_->expect({.request = Request::bind, .statement = resolved.statement->id(), .note = {}});
   return Verdict::forward;
 }
 
@@ -264,15 +273,20 @@ Client::Resolved Client::resolve_unnamed(bool describing) {
   UnnamedStatement* const unnamed = statements_ == nullptr ? nullptr : &statements_->unnamed;
   if (unnamed != nullptr && unnamed->exists) {
     unnamed->bound = true;
-    if (server_->unnamed() == unnamed->token)
+    if (server_->unnamed() == unnamed->token) {
+      // Prepared in an earlier transaction, perhaps: it runs in this one.
+      const std::string_view text = unnamed->body;
+      touch(unnamed->traits, text.substr(0, text.find('\0')), unnamed->fingerprint);
       return {.statement = nullptr, .verdict = Verdict::forward};
+    }
     if (unnamed->kept) {
       if (unnamed->statement == nullptr) {
         const auto parse = wire::read_unnamed_parse(std::as_bytes(std::span{unnamed->body}));
         if (parse) {
           unnamed->statement = pool_->statements().intern({.text = std::string{parse->text},
                                                            .types = parse->types,
-                                                           .settings = settings_of_now()});
+                                                           .settings = settings_of_now(),
+                                                           .unnamed = true});
         }
       }
       if (unnamed->statement != nullptr)
@@ -287,7 +301,7 @@ Client::Resolved Client::resolve_unnamed(bool describing) {
 
 // Which of a text's statements this client's is: of its settings that change what a text means.
 std::string Client::settings_of_now() const {
-  std::string settings = planning_settings(overrides_.list());
+  std::string settings = overrides_.planning();
   // What it has set in this link is not known yet: a statement of its own.
   if ((server_->touched() & explains_settings) != 0) settings += "client " + std::to_string(id_);
   return settings;
@@ -296,7 +310,11 @@ std::string Client::settings_of_now() const {
 Client::Resolved Client::make_ready(StatementRef& statement, Version& version,
                                     std::string_view name, bool describing, bool is_query) {
   const bool again = std::exchange(prepared_again_, 0) == statement->id();
-  if (const auto* const copy = server_->statements().use(*statement)) {
+  const auto* const copy = server_->statements().use(*statement);
+  // In place of an unnamed statement: no plan of many executions. What stands in for a Parse has been looked at.
+  const bool worn_out = copy != nullptr && statement->key().unnamed &&
+                        !reuses(Reused::State::begun) && !copy->plans_anew(1);
+  if (copy != nullptr && !worn_out) {
     if (version == nullptr && copy->version != nullptr) version = copy->version;
     const bool same =
         version == copy->version ||
@@ -318,8 +336,10 @@ Client::Resolved Client::make_ready(StatementRef& statement, Version& version,
   }
   // The copy is made under the settings of now: others who go by those of then are not to meet it.
   if (const std::string settings = settings_of_now(); settings != statement->key().settings) {
-    statement = pool_->statements().intern(
-        {.text = statement->key().text, .types = statement->key().types, .settings = settings});
+    statement = pool_->statements().intern({.text = statement->key().text,
+                                            .types = statement->key().types,
+                                            .settings = settings,
+                                            .unnamed = statement->key().unnamed});
     return make_ready(statement, version, name, describing, is_query);
   }
   // SQL's EXECUTE, of which the Parse has just failed: PostgreSQL says that there is none.
@@ -345,13 +365,17 @@ Client::Resolved Client::make_ready(StatementRef& statement, Version& version,
 
 // It is about to run.
 void Client::touch(const Statement& statement) {
-  if (statement.traits().bits != 0) {
-    server_->state_touched(statement.traits().bits);
-    if (statement.traits().has(wire::SqlTrait::settings))
-      server_->settings_named(statement.key().text);
+  touch(statement.traits(), statement.key().text, statement.fingerprint());
+}
+
+void Client::touch(const wire::SqlTraits& traits, std::string_view text,
+                   std::uint64_t fingerprint) {
+  if (traits.defines) server_->defines();
+  if (traits.bits != 0) {
+    server_->state_touched(traits.bits);
+    if (traits.has(wire::SqlTrait::settings)) server_->settings_named(text);
   }
-  if (pool_->settings().mode != PoolMode::session)
-    server_->text_runs(statement.fingerprint(), statement.key().text);
+  if (pool_->settings().mode != PoolMode::session) server_->text_runs(fingerprint, text);
 }
 
 // A group before this one prepares or closes something and may fail: names stand for what they did then.
@@ -366,6 +390,8 @@ void Client::gate_open() {
   waits_for_answers_ = false;
   if (usable_ || server_ == nullptr) return;
   usable_ = true;
+  if (reuses(Reused::State::again)) do_group_again();
+  if (reused_ != nullptr) reused_->state = Reused::State::none;
   resume();
 }
 

@@ -34,6 +34,7 @@ Client::Verdict Client::begin_query(const wire::Framer::Part& part,
   if (!part.ends) {
     // Too long to be read; it might do anything.
     server_->unknown_text_runs();
+    server_->defines();
   } else {
     const std::string_view text = text_of(body);
     const bool has_traits = wire::may_have_traits(text);
@@ -178,9 +179,12 @@ bool Client::set_plainly(const wire::SqlTraits& traits, std::string_view text) {
 }
 
 // In a session nobody else is to have the server connection as it is.
-void Client::text_runs(std::string_view text) {
-  if (pool_->settings().mode == PoolMode::session) return;
-  server_->text_runs(wire::sql_fingerprint(text), text);
+// Its fingerprint, where that matters.
+std::uint64_t Client::text_runs(std::string_view text) {
+  if (pool_->settings().mode == PoolMode::session) return 0;
+  const std::uint64_t fingerprint = wire::sql_fingerprint(text);
+  server_->text_runs(fingerprint, text);
+  return fingerprint;
 }
 
 // What nextval() left in the session is this client's: nobody else has had the connection since it had it, or the
@@ -192,6 +196,7 @@ bool Client::sequence_values_are_own() const {
 
 // False: the client was told that it may not.
 bool Client::allow_traits(const wire::SqlTraits& traits, std::string_view text, bool is_query) {
+  if (traits.defines) server_->defines();
   if (traits.has(SqlTrait::settings)) server_->settings_named(text);
   std::uint32_t bits = traits.bits;
   // Gone with the transaction.

@@ -56,7 +56,10 @@ bool names_something(char type) {
 
 void Client::relay(ring::Slice slice) {
   if (last_words_ != nullptr) return;  // nothing it says now counts
-  if (phase_ == Phase::waiting || (server_ != nullptr && !usable_)) return hold(std::move(slice));
+  if (phase_ == Phase::waiting || (server_ != nullptr && !usable_)) {
+    if (says_goodbye(slice)) return;
+    return hold(std::move(slice));
+  }
   if (gathering_ > 0) return gather(std::move(slice));
   if (collecting_ > 0) return collect(std::move(slice));
   const auto chunk = slice.bytes();
@@ -109,6 +112,7 @@ void Client::relay(ring::Slice slice) {
     if (part.ends && !forwarding_) dropped(part.type);
   }
   if (server_ == nullptr) return;
+  if (reuses(Reused::State::begun)) keep_reused(slice);
   const bool full = server_->queued_bytes() > flow::high_bytes ||
                     server_->queued_ranges() > flow::high_ranges ||
                     server_->queue().size() >= RequestQueue::request_limit;
@@ -167,6 +171,8 @@ Client::Verdict Client::begin_message(const wire::Framer::Part& part,
       return part.size == wire::Framer::header_size ? Verdict::forward
                                                     : pass_on(Request::bad_flush);
     case frontend::Parse:
+      if (reuse_parse(part, chunk)) return Verdict::drop;
+      [[fallthrough]];
     case frontend::Bind:
     case frontend::Describe:
     case frontend::Close:
@@ -217,6 +223,7 @@ Client::Verdict Client::begin_as_is(const wire::Framer::Part& part,
           return Verdict::drop;
       } else {
         server_->state_touched(unseen_text);
+        server_->defines();
       }
       return pass_on(Request::parse);
     }

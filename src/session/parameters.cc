@@ -62,6 +62,7 @@ struct Overrides::Node {
   ParameterTable* table;
   std::uint64_t references;
   ParameterList list;
+  std::string planning;
 };
 
 Overrides::Overrides(const Overrides& other) : node_{other.node_} {
@@ -75,6 +76,11 @@ Overrides::~Overrides() {
 const ParameterList& Overrides::list() const {
   static const ParameterList none;
   return node_ == nullptr ? none : node_->list;
+}
+
+const std::string& Overrides::planning() const {
+  static const std::string none;
+  return node_ == nullptr ? none : node_->planning;
 }
 
 struct ParameterTable::Less {
@@ -96,7 +102,9 @@ Overrides ParameterTable::intern(ParameterList list) {
     ++(*at)->references;
     return Overrides{*at};
   }
-  auto node = std::make_unique<Overrides::Node>(Overrides::Node{this, 1, std::move(list)});
+  std::string planning = planning_settings(list);
+  auto node = std::make_unique<Overrides::Node>(
+      Overrides::Node{this, 1, std::move(list), std::move(planning)});
   Overrides::Node* const raw = node.get();
   nodes_.insert(at, node.release());
   return Overrides{raw};

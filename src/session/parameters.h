@@ -47,6 +47,8 @@ class Overrides {
 
   [[nodiscard]] const ParameterList& list() const;
   [[nodiscard]] bool empty() const { return node_ == nullptr; }
+  // planning_settings() of them, made once.
+  [[nodiscard]] const std::string& planning() const;
   // One shard's sets only: equal content is the same object.
   friend bool operator==(const Overrides& a, const Overrides& b) { return a.node_ == b.node_; }
 

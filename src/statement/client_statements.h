@@ -27,15 +27,20 @@ struct Prepared {
 // PostgreSQL compares no more of a name than this (NAMEDATALEN - 1).
 inline constexpr std::size_t statement_name_max = 63;
 
+// The token of one that no server connection has: a copy stands in for it.
+inline constexpr std::uint64_t on_no_server = ~std::uint64_t{0};
+
 struct UnnamedStatement {
   bool exists = false;
   bool kept = false;   // body holds it
   bool bound = false;  // since its Parse
   std::uint64_t token =
       0;             // of its Parse; the server connection with the same has this very statement
-  std::string body;  // of its Parse, behind the name
-  Version version;   // if the client asked for its description
-  StatementRef statement;  // once it was needed elsewhere
+  std::string body;  // of its Parse, behind the name; not needed where there is a `statement`
+  wire::SqlTraits traits;
+  std::uint64_t fingerprint = 0;  // wire::sql_fingerprint
+  Version version;                // if the client asked for its description
+  StatementRef statement;         // once it was needed elsewhere
 };
 
 struct ClientStatements {

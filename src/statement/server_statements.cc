@@ -29,6 +29,7 @@ ServerStatements::Copy& ServerStatements::put(StatementRef statement) {
     copy.version.reset();
     copy.epoch = copy.statement->epoch();
     copy.doubtful = false;
+    copy.binds = 0;
     return copy;
   }
   const std::uint32_t epoch = statement->epoch();

@@ -31,6 +31,10 @@ inline constexpr std::string_view own_statement_prefix = "pgring_";
 // Numbers begin at one: nobody's, for a statement that is there from one message to the next at most.
 inline constexpr std::string_view no_statement = "pgring_0";
 
+// plancache.c (choose_custom_plan): from the sixth time on a plan may be one for any values of its parameters. Unnamed
+// statements do not live that long.
+inline constexpr std::uint32_t unnamed_binds_max = 5;
+
 // What PostgreSQL says of a copy: the types of its parameters, and the columns it returns as far as
 // PostgreSQL compares them (not from which table they come). No columns: it returns no rows.
 struct StatementVersion {
@@ -54,6 +58,9 @@ struct StatementKey {
   std::string text;
   std::vector<std::uint32_t> types;  // as declared; 0: PostgreSQL is to find out
   std::string settings;              // see planning_settings()
+  // In place of unnamed statements, which PostgreSQL plans anew each time: its copies are not bound as often as
+  // those of the same text that clients have named, see unnamed_binds_max.
+  bool unnamed = false;
 
   friend auto operator<=>(const StatementKey&, const StatementKey&) = default;
 };
@@ -72,6 +79,10 @@ class Statement {
   [[nodiscard]] const StatementKey& key() const { return key_; }
   [[nodiscard]] const wire::SqlTraits& traits() const { return traits_; }
   [[nodiscard]] std::uint64_t fingerprint() const { return fingerprint_; }  // wire::sql_fingerprint
+  // Whether one copy does for any number of clients' own Parses: a query that leaves nothing behind.
+  [[nodiscard]] bool may_stand_in() const {
+    return has_fixed_rows_ && traits_.bits == 0 && !traits_.defines;
+  }
   // Whether PostgreSQL holds it to the rows it returned at first: not what it calls a utility statement.
   [[nodiscard]] bool has_fixed_rows() const { return has_fixed_rows_; }
   // Copies of an earlier epoch are stale: a table has changed since.

@@ -9,7 +9,7 @@ from harness.wait import until
 COLUMNS = {
     "PINS": "database user id shard remote_pid since seconds reasons addr port application_name",
     "PINS_TOTALS": "database user reason current total",
-    "STATEMENTS": "database user name users servers size query",
+    "STATEMENTS": "database user name users servers parses_spared size query",
 }
 LOCK, UNLOCK = "select pg_advisory_lock(4)", "select pg_advisory_unlock(4)"
 # How a session comes to hold it, and how it gives it up; nothing: it cannot.

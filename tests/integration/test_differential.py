@@ -8,11 +8,12 @@ from harness.differential import (POOL_SIZE, Pass, Script, Shuffler, difference,
                                   simple)
 from harness.pooler import Pgring
 from harness.raw import Message
-from harness.scripts import ALL, TABLES, not_yet
+from harness.scripts import ALL, PREPARING, TABLES, not_yet
 
 # Scripts that do not pass yet, with the reason. One that begins to pass fails the run: take it out there.
 NOT_YET = not_yet.IN_TRANSACTIONS
 TRIES = 4
+REPEATED = 3
 NOT_YET_IN_SESSIONS = not_yet.IN_SESSIONS
 
 
@@ -39,8 +40,11 @@ class Poolers:
 
 class Pooler:
     def __init__(self, postgres, mode):
+        pool = {"pool_size": POOL_SIZE, "pool_mode": mode}
+        if mode == "one connection":
+            pool = {"pool_size": 1, "pool_mode": "transaction"}
         self.process = Pgring(postgres, lazy_begin=True, changes={"auth": {"method": "trust"}, "shards": {"count": 1}},
-                              database={"pool_size": POOL_SIZE, "pool_mode": mode}).start()
+                              database=pool).start()
         self._shufflers = {}
 
     def shuffler(self, user):
@@ -142,6 +146,26 @@ def test_in_transactions_everything_is_as_direct(direct, poolers, postgres, scri
     if left:
         poolers.replace("transaction")
     assert not left
+
+
+@pytest.mark.parametrize("script", [pytest.param(script, id=script.name) for script in PREPARING])
+def test_played_again_and_again_on_one_server_connection_everything_is_as_direct(direct, poolers, postgres, script):
+    """Where a text is prepared again PostgreSQL is spared the Parse (reuse_parse)."""
+    expected, pooler = direct(script), poolers.get("one connection")
+    for _ in range(REPEATED):
+        found = difference(script, expected, run(script, pooler.process, postgres))
+        if found:
+            poolers.replace("one connection")
+        assert not found, found
+
+
+def test_the_scripts_that_are_played_again_do_spare_parses(poolers, postgres):
+    process = poolers.get("one connection").process
+    (script,) = [script for script in ALL if script.name == "reused: unnamed queries"]
+    sums = [{row["name"]: int(row["value"]) for row in process.show("TOTALS")}
+            for _ in (None, run(script, process, postgres))]
+    spared = [of["total_parse_spared_count"] for of in sums]
+    assert spared[1] > 0, spared
 
 
 @pytest.mark.parametrize("script", scripts(NOT_YET_IN_SESSIONS))

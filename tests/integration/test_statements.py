@@ -168,7 +168,6 @@ def test_a_long_text_is_there_on_every_server_connection(pgring, raw, steer, siz
             assert rows(used(client, "long", turn)) == [[str(size + turn)]]
 
 
-@pytest.mark.xfail(strict=True, reason="the client is disconnected: FATAL 54000")
 def test_a_text_too_long_to_be_kept_is_an_error_and_the_connection_goes_on(pgring, raw):
     client = raw(pgring(database={"pool_size": 1})).login()
     client.send(parse(f"select length('{'x' * 17_000_000}')", "long"), bind(statement="long"), execute(), sync())

@@ -154,6 +154,13 @@ class IsolationRig {
     return sum;
   }
 
+  [[nodiscard]] std::uint64_t parses_spared() {
+    std::uint64_t sum = 0;
+    for (const auto& one : shared.shards)
+      for (const auto& [key, pool] : one->pools()) sum += pool->stats().parses_spared;
+    return sum;
+  }
+
   void stop() {
     shared.life = Life::stopping;
     for (const auto& one : shared.shards) one->post([target = one.get()] { target->apply_life(); });
@@ -234,6 +241,7 @@ struct Seen {
   std::uint64_t requests = 0;
   std::uint64_t cancelled = 0;
   std::uint64_t lost = 0;
+  std::uint64_t spared = 0;  // Parses
 };
 
 RigOptions random_rig(Random& random) {
@@ -275,6 +283,7 @@ void run_crowd(std::uint64_t seed, Seen& seen) {
   const bool leave = chance.chance(600);
   const bool cancel = chance.chance(600);
   const bool sneak = chance.chance(400);
+  const bool alike = chance.chance(500);
   // Not yet as on a direct connection: what is planned behind a group that turns out to fail, or behind DEALLOCATE ALL.
   const bool ahead = number_from("SIM_AHEAD", 0) != 0;
   for (std::uint64_t i = 0; i < count; ++i) {
@@ -285,6 +294,7 @@ void run_crowd(std::uint64_t seed, Seen& seen) {
                 .aborts = leave && chance.chance(500) ? 100U : 0U,
                 .cancels = cancel ? 100U : 0U,
                 .sneaks = sneak ? 40U : 0U,
+                .alike = alike ? 985U : 50U,
                 .runs_ahead = ahead,
                 .may_lose = options.may_lose,
                 .has_base = options.has_base,
@@ -304,6 +314,7 @@ void run_crowd(std::uint64_t seed, Seen& seen) {
   }
   seen.requests += rig.postgres.requests();
   seen.cancelled += rig.postgres.cancelled();
+  seen.spared += rig.parses_spared();
   rig.stop();
 }
 
@@ -312,10 +323,11 @@ TEST_CASE("isolation: each of many clients is answered as on a connection of its
   Seen seen;
   for_each_seed(200, [&](std::uint64_t seed) { run_crowd(seed, seen); });
   MESSAGE("replies ", seen.replies, ", requests ", seen.requests, ", cancelled ", seen.cancelled,
-          ", clients lost ", seen.lost);
+          ", clients lost ", seen.lost, ", Parses spared ", seen.spared);
   if (number_from("SIM_STEPS", 20) < 20) return;
   CHECK(seen.replies > 1000);
   CHECK(seen.cancelled > 10);
+  CHECK(seen.spared > 10);
 }
 
 }  // namespace

@@ -31,6 +31,7 @@ struct SessionClientOptions {
   unsigned aborts = 0;   // in 1/1000 of its bursts it leaves in the middle
   unsigned cancels = 0;  // in 1/1000 of its bursts it cancels
   unsigned sneaks = 0;   // in 1/1000 of its texts: a function that sets something
+  unsigned alike = 0;    // in 1/1000 of its groups: one of few texts, whose Parse pgring may answer
   bool runs_ahead =
       false;  // sends more behind what fails, or forgets all statements, before it knows
   bool may_lose = false;  // the connection may be lost through nobody's fault
@@ -86,6 +87,8 @@ class SessionClient {
   // Texts.
   [[nodiscard]] std::string mark();
   [[nodiscard]] std::string any_text();
+  [[nodiscard]] std::string shared_text();
+  void alike_group();
   [[nodiscard]] std::string forgetting_text();
   [[nodiscard]] std::string setting_text();
   [[nodiscard]] std::string transaction_text();

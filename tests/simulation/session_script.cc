@@ -57,6 +57,7 @@ void SessionClient::next_burst() {
 }
 
 void SessionClient::group() {
+  if (!group_open_ && random_.chance(options_.alike)) return alike_group();
   // A Query in the middle of a group is dropped like the rest where it has failed; then nothing answers it.
   const bool open = group_open_;
   if (!open && random_.chance(400)) return simple_query();
@@ -82,6 +83,18 @@ void SessionClient::simple_query() {
   std::string message;
   wire::append_query(message, text);
   say('Q', message);
+}
+
+// As drivers do that prepare nothing.
+void SessionClient::alike_group() {
+  const std::string text = shared_text();
+  const std::string name = random_.chance(200) ? "o" + number(++counter_) : "";
+  parse(name, text);
+  if (random_.chance(300)) describe('S', name);
+  run(name, text);
+  std::string message;
+  wire::append_sync(message);
+  say('S', message);
 }
 
 void SessionClient::extended_group() {
@@ -162,7 +175,8 @@ void SessionClient::bind(const std::string& portal, const std::string& statement
   const bool wants = text.find("$1") != std::string_view::npos;
   append_number(body, wants ? 1 : 0, 2);
   if (wants) {
-    const std::string value = mark();
+    // What is bad is refused by the Bind.
+    const std::string value = (random_.chance(50) ? "bad " : "") + mark();
     append_number(body, static_cast<std::uint32_t>(value.size()), 4);
     body += value;
   }
@@ -194,7 +208,7 @@ void SessionClient::close(char kind, const std::string& name) {
 std::string SessionClient::any_text() {
   if (random_.chance(options_.sneaks)) return "select sneak('" + mark() + "')";
   const auto kind = random_.below(100);
-  if (kind < 20) return "select 'shared" + number(random_.below(6)) + " ' || $1";
+  if (kind < 20) return shared_text();
   if (kind < 40) return "select '" + mark() + "'";
   if (kind < 62) return setting_text();
   if (kind < 82) return transaction_text();
@@ -206,6 +220,10 @@ std::string SessionClient::any_text() {
     return "reset all";
   }
   return "";
+}
+
+std::string SessionClient::shared_text() {
+  return "select 'shared" + number(random_.below(6)) + " ' || $1";
 }
 
 std::string SessionClient::forgetting_text() {

@@ -238,6 +238,7 @@ void SimSession::bind(std::string_view body, std::string& out) {
   if (count != (wants ? 1 : 0)) return extended_error("08P01", out);
   std::string value;
   if (wants) value = wire::as_text(reader.read_bytes(reader.read_u32()));
+  if (value.starts_with("bad ")) return extended_error("22P02", out);
   begin_statement();
   portals_[portal] = {statement->second, std::move(value)};
   wire::append_bind_complete(out);

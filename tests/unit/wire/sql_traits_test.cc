@@ -244,15 +244,88 @@ TEST_CASE("sql traits: the body of a routine written in SQL is part of its state
   constexpr std::string_view routine =
       "CREATE OR REPLACE FUNCTION f() RETURNS int BEGIN ATOMIC "
       "SELECT CASE 1 WHEN 1 THEN 2 END; SELECT 1 AS end; SELECT 2; END";
-  CHECK(sql_traits(routine) == wire::SqlTraits{0, 1});
+  CHECK(sql_traits(routine) == wire::SqlTraits{0, 1, true});
   const auto with_end = sql_traits(std::string(routine) + "; END");
-  CHECK(with_end == wire::SqlTraits{bits(SqlTrait::commit), 2});
+  CHECK(with_end == wire::SqlTraits{bits(SqlTrait::commit), 2, true});
   // A function named begin has no such body.
   CHECK(sql_traits("create function begin() returns int return 1; set x = 1; end") ==
-        wire::SqlTraits{SqlTrait::settings | SqlTrait::commit, 3});
+        wire::SqlTraits{SqlTrait::settings | SqlTrait::commit, 3, true});
   CHECK(sql_traits("create function f() begin atomic set x = 1; end") ==
-        wire::SqlTraits{bits(SqlTrait::settings), 1});
+        wire::SqlTraits{bits(SqlTrait::settings), 1, true});
   CHECK(sql_traits("begin atomic; end") == wire::SqlTraits{SqlTrait::begin | SqlTrait::commit, 2});
+}
+
+TEST_CASE("sql traits: what may change the meaning of names in other sessions") {
+  for (const std::string_view sql : {"CREATE TABLE t ()",
+                                     "create or replace view v as select 1",
+                                     "ALTER TABLE t ADD c int",
+                                     "DROP FUNCTION f()",
+                                     "DO $$ BEGIN END $$",
+                                     "CALL p()",
+                                     "GRANT SELECT ON t TO r",
+                                     "COMMENT ON TABLE t IS ''",
+                                     "IMPORT FOREIGN SCHEMA s FROM SERVER x INTO y",
+                                     "EXPLAIN ANALYZE CREATE TABLE t AS SELECT 1",
+                                     "SELECT 1; DROP TABLE t",
+                                     "SELECT * INTO t FROM u",
+                                     "/* */ select 1 as a\ninto t",
+                                     "(SELECT 1 INTO t)",
+                                     "WITH x AS (SELECT 1) SELECT * INTO t FROM x",
+                                     "select\t*\tINTO\tt",
+                                     "COMMIT PREPARED 'x'",
+                                     "SECURITY LABEL ON TABLE t IS ''",
+                                     "REINDEX TABLE t",
+                                     "nonsense"}) {
+    CAPTURE(sql);
+    CHECK(sql_traits(sql).defines);
+    CHECK(wire::may_have_traits(sql));
+  }
+  for (const std::string_view sql :
+       {"SELECT 1",
+        "select 'create table t', \"into\" from t",
+        "INSERT INTO t VALUES (1)",
+        "WITH x AS (INSERT INTO t VALUES (1) RETURNING *) SELECT * FROM x",
+        "UPDATE t SET x = 1",
+        "DELETE FROM t",
+        "MERGE INTO t USING u ON true WHEN MATCHED THEN DELETE",
+        "VALUES (1)",
+        "TABLE t",
+        "BEGIN",
+        "START TRANSACTION",
+        "COMMIT",
+        "END",
+        "ROLLBACK",
+        "ABORT",
+        "SAVEPOINT a",
+        "RELEASE a",
+        "ROLLBACK TO a",
+        "SET x = 1",
+        "RESET ALL",
+        "SHOW x",
+        "DISCARD ALL",
+        "DECLARE c CURSOR FOR SELECT 1",
+        "FETCH c",
+        "MOVE c",
+        "CLOSE c",
+        "COPY t FROM STDIN",
+        "LISTEN x",
+        "NOTIFY x",
+        "UNLISTEN *",
+        "LOCK TABLE t",
+        "PREPARE s AS SELECT 1",
+        "EXECUTE s",
+        "DEALLOCATE s",
+        "ANALYZE t",
+        "VACUUM t",
+        "TRUNCATE t",
+        "CHECKPOINT",
+        "EXPLAIN SELECT 1",
+        "PREPARE TRANSACTION 'x'",
+        "",
+        ";"}) {
+    CAPTURE(sql);
+    CHECK_FALSE(sql_traits(sql).defines);
+  }
 }
 
 TEST_CASE("sql traits: the text ends at the first NUL") {
@@ -308,6 +381,18 @@ TEST_CASE("sql prefilter: a name is seen at every position of texts of every len
   }
 }
 
+TEST_CASE("sql prefilter: INTO is found at any place of a query, and not looked for elsewhere") {
+  for (std::size_t size = 8; size < 120; ++size) {
+    for (std::size_t at = 7; at + 4 <= size; ++at) {
+      std::string text = "SELECT " + std::string(size - 7, '.');
+      text.replace(at, 4, at % 2 == 0 ? "into" : "INTO");
+      if (!wire::may_have_traits(text)) FAIL("at " << at << " of " << size);
+    }
+  }
+  CHECK_FALSE(wire::may_have_traits("INSERT INTO t VALUES (1)"));
+  CHECK_FALSE(wire::may_have_traits("select count(int4) from hint"));
+}
+
 TEST_CASE("sql prefilter: random texts that it lets pass have no traits") {
   static constexpr std::string_view pieces[] = {
       "select",      "update",   "with",   "set",         "set_config",
@@ -327,7 +412,8 @@ TEST_CASE("sql prefilter: random texts that it lets pass have no traits") {
       if (random() % 2 == 0) sql.push_back(' ');
     }
     CAPTURE(sql);
-    const bool traits = sql_traits(sql).bits != 0;
+    const wire::SqlTraits found = sql_traits(sql);
+    const bool traits = found.bits != 0 || found.defines;
     if (wire::may_have_traits(sql)) {
       with_traits += traits ? 1 : 0;
     } else {

@@ -1,9 +1,12 @@
 """The scripts of the differential test, by subject. A script's name is unique."""
 
-from harness.scripts import copying, extended, prepared, settings, simple, sql_prepared, state
+from harness.scripts import (copying, extended, prepared, reused, settings, simple, sql_prepared,
+                             state)
 
 ALL = [*simple.SCRIPTS, *extended.SCRIPTS, *prepared.SCRIPTS, *sql_prepared.SCRIPTS,
-       *settings.SCRIPTS, *state.SCRIPTS, *copying.SCRIPTS]
+       *settings.SCRIPTS, *state.SCRIPTS, *copying.SCRIPTS, *reused.SCRIPTS]
+# Those that prepare what they run.
+PREPARING = [*extended.SCRIPTS, *prepared.SCRIPTS, *sql_prepared.SCRIPTS, *copying.SCRIPTS, *reused.SCRIPTS]
 
 # Made once, by a superuser; scripts that write have a `setup` of their own.
 TABLES = """

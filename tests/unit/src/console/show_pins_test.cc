@@ -37,7 +37,8 @@ TEST_CASE("show pins: the columns of what is ours alone have names that tools ca
   CHECK(column_names(Topic::pins) ==
         "database user id shard remote_pid since seconds reasons addr port application_name ");
   CHECK(column_names(Topic::pins_totals) == "database user reason current total ");
-  CHECK(column_names(Topic::statements) == "database user name users servers size query ");
+  CHECK(column_names(Topic::statements) ==
+        "database user name users servers parses_spared size query ");
 }
 
 TEST_CASE("show pins: a row per pinned client, the longest first whatever its shard") {
@@ -92,9 +93,10 @@ TEST_CASE("show totals: what PgBouncer does not count comes behind what it does"
     report.pools.front().stats.audits = 3;
     report.pools.front().stats.left_states = 2;
     report.pools.front().stats.isolation_faults = 1;
+    report.pools.front().stats.parses_spared = 20;
   }
   const auto rows = rows_of(show_totals(reports));
-  REQUIRE(rows.size() == 2 * 12 + 4);
+  REQUIRE(rows.size() == 2 * 12 + 5);
   std::string text;
   for (std::size_t i = 2 * 12; i < rows.size(); ++i)
     text += *rows[i].at("name") + " " + *rows[i].at("value") + "\n";
@@ -102,7 +104,8 @@ TEST_CASE("show totals: what PgBouncer does not count comes behind what it does"
         "total_pin_count 2\n"
         "total_audit_count 6\n"
         "total_left_state_count 4\n"
-        "total_isolation_fault_count 2\n");
+        "total_isolation_fault_count 2\n"
+        "total_parse_spared_count 40\n");
 }
 
 }  // namespace pgring::console

@@ -12,8 +12,8 @@ namespace pgring::console {
 TEST_CASE(
     "show statements: the copies of all shards are added up, those with most users come first") {
   std::vector<ShardReport> reports(2);
-  reports[0].copies = {{7, 2}, {8, 1}};
-  reports[1].copies = {{7, 3}};
+  reports[0].copies = {{7, {2, 10}}, {8, {1, 0}}};
+  reports[1].copies = {{7, {3, 5}}};
   const auto rows = rows_of(show_statements(
       {{{"docs", "app"}, {{9, "pgring_9", "select 9", 8, 1}}},
        {{"shop", "app"},
@@ -27,6 +27,7 @@ TEST_CASE(
                        {"name", "pgring_7"},
                        {"users", "12"},
                        {"servers", "5"},
+                       {"parses_spared", "15"},
                        {"size", "4000"},
                        {"query", "select 7…"}});
   CHECK(rows[2].at("name") == "pgring_8");

@@ -173,3 +173,37 @@ TEST_CASE("request queue: cleared it owes nothing and skips nothing") {
   CHECK_FALSE(queue.skipping());
   CHECK(queue.push(Request::query));
 }
+
+TEST_CASE(
+    "request queue: a reply that is not the server's is taken before any of the server's fits") {
+  RequestQueue queue;
+  queue.push({.request = Request::close, .reply = pgring::Reply::swallow});
+  queue.push({.request = Request::parse, .reply = pgring::Reply::synthesize});
+  queue.push(Request::bind);
+  queue.push(Request::sync);
+  CHECK(queue.synthesizes());
+  CHECK_FALSE(queue.synthesizes_next());
+  CHECK(queue.fits('3'));
+  (void)queue.take();
+  CHECK(queue.synthesizes_next());
+  for (const char type : {'1', '2', '3', 'D', 'T', 'n', 't', 'C'}) CHECK_FALSE(queue.fits(type));
+  CHECK(queue.take().reply == pgring::Reply::synthesize);
+  CHECK_FALSE(queue.synthesizes());
+  CHECK(queue.fits('2'));
+  (void)queue.take();
+  CHECK(queue.answered());
+}
+
+TEST_CASE("request queue: the end of a group that is done again is nobody's") {
+  RequestQueue queue;
+  queue.push({.request = Request::parse, .reply = pgring::Reply::synthesize});
+  queue.push(noted(Request::bind, "bind"));
+  queue.push(Request::sync);
+  (void)queue.take();
+  CHECK(fail(queue) == Names{"bind"});
+  CHECK_FALSE(queue.synthesizes());
+  queue.swallow_sync();
+  CHECK(queue.front().reply == pgring::Reply::swallow);
+  CHECK(queue.answered());
+  CHECK(queue.empty());
+}

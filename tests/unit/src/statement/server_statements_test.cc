@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <chrono>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -161,4 +163,48 @@ TEST_CASE("server statements: the copies keep their statement, and clear() lets 
   moved.clear();
   CHECK(moved.size() == 0);
   CHECK(table.size() == 0);
+}
+
+TEST_CASE(
+    "server statements: a copy stands in for a Parse for a second, while nothing is defined") {
+  using namespace std::chrono_literals;
+  Rig rig;
+  auto& copy = rig.copies.put(rig.all[0]);
+  copy.as_declared = true;
+  copy.definitions = 3;
+  copy.parsed_at = 10s;
+  CHECK_FALSE(copy.stands_in(3, 10s));  // not described yet
+  copy.version = std::make_shared<pgring::StatementVersion>();
+  CHECK(copy.stands_in(3, 10s));
+  CHECK(copy.stands_in(3, 10999ms));
+  CHECK_FALSE(copy.stands_in(3, 11s));
+  CHECK_FALSE(copy.stands_in(4, 10s));
+  copy.as_declared = false;
+  CHECK_FALSE(copy.stands_in(3, 10s));
+  copy.as_declared = true;
+  copy.doubtful = true;
+  CHECK_FALSE(copy.stands_in(3, 10s));
+  copy.doubtful = false;
+  rig.all[0]->make_stale();
+  CHECK_FALSE(copy.stands_in(3, 10s));
+}
+
+TEST_CASE("server statements: with parameters a copy is planned anew five times") {
+  Rig rig;
+  auto& copy = rig.copies.put(rig.all[0]);
+  auto version = std::make_shared<pgring::StatementVersion>();
+  version->types = {23};
+  copy.version = version;
+  CHECK(copy.plans_anew(5));
+  CHECK_FALSE(copy.plans_anew(6));
+  copy.binds = 4;
+  CHECK(copy.plans_anew(1));
+  CHECK_FALSE(copy.plans_anew(2));
+  copy.version = std::make_shared<pgring::StatementVersion>();
+  CHECK(copy.plans_anew(1000));
+  // Prepared again.
+  copy.version = version;
+  copy.binds = 5;
+  CHECK_FALSE(copy.plans_anew(1));
+  CHECK(rig.copies.put(rig.all[0]).plans_anew(5));
 }
