@@ -22,10 +22,6 @@ constexpr ring::Duration audit_interval = std::chrono::seconds{1};
 // A server that is stopped does not answer.
 constexpr ring::Duration answer_limit = std::chrono::seconds{15};
 
-// In the place of a value of which an audit may only tell that it is spelled otherwise: nobody wants this one, so the next
-// replay sets what it is to be.
-constexpr std::string_view doubtful_value = "\x01(doubtful)";
-
 }  // namespace
 
 void Server::text_runs(std::uint64_t fingerprint, std::string_view text) {
@@ -94,7 +90,7 @@ void Server::settings_of_nobody(ParameterList settings, StateLeft& left) {
       left.settings.push_back(one.name);
     const bool as_told = before != nullptr && before->value == one.value;
     const bool of_base = as_told && find_parameter(overrides_.list(), one.name) == nullptr;
-    if (!of_base) put_parameter(now, one.name, as_told ? one.value : doubtful_value);
+    if (!of_base) put_parameter(now, one.name, one.value);
   }
   for (const Parameter& one : known) {
     if (find_parameter(settings, one.name) != nullptr || one.value == was_reset) continue;
@@ -138,6 +134,8 @@ void Server::texts_judged(const StateLeft& left, std::uint32_t touched) {
 
 void Server::plain_set(wire::PlainSet set) {
   touched_ |= plain_set_text;
+  // Where the text should not be enough after all, nobody else could tell.
+  if (set.name.find('.') != std::string::npos) settings_named(set.name);
   plain_sets_.push_back(std::move(set));
 }
 
@@ -150,8 +148,7 @@ void Server::settle_plain_sets() {
     return find_parameter(base_, one.name) != nullptr;
   };
   touched_ &= ~plain_set_text;
-  if (audit_due()) return;
-  if (doubtful || std::ranges::any_of(sets, of_base)) {
+  if (doubtful || (touched_ & shows_state) != 0 || std::ranges::any_of(sets, of_base)) {
     touched_ |= unseen_text;
     return;
   }
@@ -174,6 +171,7 @@ void Server::settle_plain_sets() {
       put_parameter(settings, reported->name, reported->value);
     }
   }
+  if (!audit_due()) named_settings_.clear();
   settings_found(std::move(settings));
 }
 

@@ -311,6 +311,21 @@ def test_what_was_set_and_taken_back_is_as_before(pgring, raw, texts):
         assert one.value("select coalesce(current_setting('no.such_thing', true), '')") == ""
 
 
+def test_a_setting_nobody_lists_is_kept_where_its_text_alone_does_not_say_so(pgring, raw, steer):
+    """What comes behind it may have taken it back, so that PostgreSQL is asked."""
+    pooler = pgring(database={"pool_size": 2})
+    held = steer(pooler, 2)
+    client = raw(pooler).login()
+    show = "select coalesce(current_setting('my.kept', true), '')"
+    for number, texts in enumerate((["begin", "set my.kept = '{}'", "savepoint s", "select 1", "rollback to s", "commit"],
+                                    ["set my.kept = '{}'", "select 1/0"])):
+        with held.only(held.pids[0]):
+            client.send(*(query(text.format(number)) for text in texts))
+            for _ in texts:
+                client.ready()
+        assert held.everywhere(lambda: client.value(show)) == [str(number)] * 2
+
+
 def test_a_set_of_a_client_that_left_at_once_is_nobodys(pgring, raw):
     pooler = pgring(database={"pool_size": 1})
     other = raw(pooler).login()

@@ -6,6 +6,7 @@
 #include <array>
 #include <optional>
 #include <span>
+#include <vector>
 
 #include "wire/message_builder.h"
 
@@ -168,6 +169,14 @@ void Postgres::query(Backend& backend, std::string_view sql) {
   if (sql == "BEGIN" || sql == "COMMIT") {
     tag = sql;
     backend.status = sql == "BEGIN" ? 'T' : 'I';
+  } else if (sql.starts_with("SELECT 's'")) {
+    // An audit: nothing is set but what pgring has set, which it sets again behind it.
+    std::vector<std::optional<std::string_view>> row{"u", "", "app"};
+    wire::append_data_row(backend.output, row);
+    if (!backend.application_name.empty()) {
+      row = {"s", "application_name", backend.application_name};
+      wire::append_data_row(backend.output, row);
+    }
   } else if (sql.starts_with("SELECT pg_catalog.set_config") || sql.starts_with("RESET")) {
     set(backend, sql);
   } else {
@@ -190,7 +199,8 @@ void Postgres::set(Backend& backend, std::string_view sql) {
     const auto rest = sql.substr(at + setting.size());
     value = rest.substr(0, rest.find('\''));
   }
-  if (value == backend.application_name) ++needless_settings_;
+  const bool anew = sql.find("RESET ALL") != std::string_view::npos;  // taken away before
+  if (value == backend.application_name && !anew) ++needless_settings_;
   backend.application_name = value;
   wire::append_parameter_status(backend.output, "application_name", value);
 }
