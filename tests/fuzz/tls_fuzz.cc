@@ -123,7 +123,7 @@ std::string fed(TlsEngine& engine, std::string_view cipher, std::size_t piece) {
 }
 
 std::string sealed(TlsEngine& engine, std::string_view plain) {
-  pgring::TlsScratch scratch;
+  pgring::TlsScratch scratch{};
   std::vector<std::byte> buffer(TlsEngine::record_room);
   const iovec range{const_cast<char*>(plain.data()), plain.size()};
   const TlsEngine::Sent sent = engine.send({&range, 1}, buffer, scratch);

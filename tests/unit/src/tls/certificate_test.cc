@@ -93,7 +93,7 @@ TEST_CASE("certificate: names with a NUL byte are refused, as PostgreSQL refuses
 
 TEST_CASE("certificate: subject, issuer, serial number and life are readable") {
   const Identity ca = issue({.common_names = {"test CA"}, .ca = true});
-  Identity identity = issue({.common_names = {"db"}}, &ca);
+  const Identity identity = issue({.common_names = {"db"}}, &ca);
   X509* const certificate = identity.certificate.get();
   REQUIRE(ASN1_INTEGER_set_uint64(X509_get_serialNumber(certificate), 0x0123abcdefU) == 1);
   REQUIRE(ASN1_TIME_set_string_X509(X509_getm_notBefore(certificate), "250102030405Z") == 1);

@@ -63,10 +63,10 @@ void sign(X509* certificate, EVP_PKEY* key, const CertificateSpec& spec) {
   REQUIRE(X509_sign_ctx(certificate, context.get()) > 0);
 }
 
-template <auto write, class... Arguments>
+template <auto Write, class... Arguments>
 std::string written(Arguments... arguments) {
   const BioHandle memory{BIO_new(BIO_s_mem())};
-  REQUIRE(write(memory.get(), arguments...) == 1);
+  REQUIRE(Write(memory.get(), arguments...) == 1);
   char* data = nullptr;
   const long size = BIO_get_mem_data(memory.get(), &data);
   return {data, static_cast<std::size_t>(size)};

@@ -81,7 +81,7 @@ std::string fed(TlsEngine& engine, std::string_view cipher, std::size_t piece, P
 }
 
 std::string sealed(TlsEngine& engine, std::string_view plain, std::size_t room) {
-  TlsScratch scratch;
+  TlsScratch scratch{};
   std::string cipher;
   std::vector<std::byte> buffer(room);
   while (!plain.empty() || engine.wants_write()) {

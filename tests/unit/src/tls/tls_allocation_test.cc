@@ -43,7 +43,7 @@ TEST_CASE(
     "tls engine: neither a record received nor one sent allocates a buffer, in either version") {
   REQUIRE(counting);
   const Authority authority;
-  TlsScratch scratch;
+  TlsScratch scratch{};
   std::string text(1000, 'x');
   const std::array<iovec, 2> ranges{iovec{text.data(), 20}, iovec{text.data(), text.size()}};
   std::vector<std::byte> cipher(TlsEngine::record_room);

@@ -66,6 +66,10 @@ TEST_CASE("tls context: settings that do not go together say which and the fix")
   CHECK(problem_of(servers, {.groups = "X25519:nonsense"}).setting == "groups");
 }
 
+std::string unreadable(const std::string& what, const std::string& path, const char* why) {
+  return "could not read " + what + " \"" + path + "\": " + why;
+}
+
 TEST_CASE("tls context: files that are not there, not readable or not what they should be") {
   const Authority authority;
   const TestFolder& folder = authority.folder();
@@ -79,6 +83,7 @@ TEST_CASE("tls context: files that are not there, not readable or not what they 
     options.*setting = path;
     return problem_of(TlsSide::to_clients, options);
   };
+  const std::string garbage_inside = garbage + "/x";
   struct Row {
     std::string TlsOptions::* setting;
     const char* name;
@@ -94,9 +99,9 @@ TEST_CASE("tls context: files that are not there, not readable or not what they 
     CAPTURE(row.name);
     const std::string what = row.what;
     check_problem(of(row.setting, absent), TlsProblemKind::not_found, row.name,
-                  "could not read " + what + " \"" + absent + "\": No such file or directory");
-    check_problem(of(row.setting, garbage + "/x"), TlsProblemKind::not_found, row.name,
-                  "could not read " + what + " \"" + garbage + "/x\": Not a directory");
+                  unreadable(what, absent, "No such file or directory"));
+    check_problem(of(row.setting, garbage_inside), TlsProblemKind::not_found, row.name,
+                  unreadable(what, garbage_inside, "Not a directory"));
     check_problem(of(row.setting, "/dev/null"), TlsProblemKind::malformed, row.name,
                   what + " \"/dev/null\" is not a regular file");
     CHECK(of(row.setting, garbage).kind == TlsProblemKind::malformed);
@@ -114,7 +119,7 @@ TEST_CASE("tls context: files that are not there, not readable or not what they 
 
 TEST_CASE("tls context: a key that others can read is refused as PostgreSQL refuses it") {
   const Authority authority;
-  TlsOptions options = authority.for_clients();
+  const TlsOptions options = authority.for_clients();
   for (const unsigned mode : {0640U, 0660U, 0604U, 0602U, 0644U, 0610U, 0777U}) {
     CAPTURE(mode);
     REQUIRE(::chmod(options.key_file.c_str(), mode) == 0);

@@ -17,8 +17,6 @@
 
 #include "tests/unit/src/tls/engine_pair.h"
 
-extern char** environ;
-
 namespace pgring::test {
 namespace {
 

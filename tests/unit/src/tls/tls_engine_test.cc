@@ -67,6 +67,7 @@ TEST_CASE(
 TEST_CASE("tls engine: cut at every byte, handshake and data are the same") {
   const Authority authority;
   const std::string text = "a message that is cut";
+  const std::string expected = text + "second" + text;
   for (const TlsVersion version : versions) {
     // Byte by byte throughout.
     {
@@ -78,7 +79,6 @@ TEST_CASE("tls engine: cut at every byte, handshake and data are the same") {
     }
     // Two pieces, cut anywhere, of three records; decrypted where they are and elsewhere.
     EnginePair pair = opened(authority, version);
-    const std::string expected = text + "second" + text;
     for (const Place place : {Place::apart, Place::in_place}) {
       for (std::size_t cut = 1;; ++cut) {
         CAPTURE(cut);
@@ -135,8 +135,8 @@ std::vector<std::size_t> record_sizes(std::string_view cipher) {
 TEST_CASE("tls engine: small messages go together in one record, large ones in full records") {
   const Authority authority;
   EnginePair pair = opened(authority);
-  TlsScratch scratch;
-  std::string large = noise(40000);
+  TlsScratch scratch{};
+  const std::string large = noise(40000);
   std::vector<std::string> parts;
   for (int i = 0; i < 50; ++i) parts.push_back(noise(static_cast<std::size_t>(i), 7));
   parts.push_back(large);
@@ -161,7 +161,7 @@ TEST_CASE("tls engine: small messages go together in one record, large ones in f
 TEST_CASE("tls engine: what is taken fits the room that is given, and the rest can follow") {
   const Authority authority;
   EnginePair pair = opened(authority);
-  TlsScratch scratch;
+  TlsScratch scratch{};
   std::string text = noise(1000);
   const iovec range{text.data(), text.size()};
   std::vector<std::byte> buffer(TlsEngine::record_overhead_max + 100);
@@ -176,7 +176,7 @@ TEST_CASE("tls engine: what is taken fits the room that is given, and the rest c
 
 TEST_CASE("tls engine: nothing is sent before the handshake is over or after close()") {
   const Authority authority;
-  TlsScratch scratch;
+  TlsScratch scratch{};
   std::vector<std::byte> buffer(TlsEngine::record_room);
   std::string text = "select 1";
   const iovec range{text.data(), text.size()};

@@ -192,7 +192,7 @@ TEST_CASE("tls verify: nothing passes a client that found another host's certifi
   EnginePair pair{options, authority.for_clients(), "other.example"};
   pair.shake_hands();
   REQUIRE(pair.client->state() == TlsEngine::State::failed);
-  TlsScratch scratch;
+  TlsScratch scratch{};
   std::vector<std::byte> buffer(TlsEngine::record_room);
   std::string secret = "password";
   const iovec range{secret.data(), secret.size()};
