@@ -13,7 +13,7 @@ packages_test=(python3 python3-pytest python3-pytest-xdist python3-psycopg pytho
   python3-asyncpg python3-greenlet python3-sqlalchemy python3-alembic python3-django libpq-dev libpqxx-dev libdbd-pg-perl
   golang-go golang-github-lib-pq-dev golang-github-jackc-pgx-v4-dev nodejs
   libpostgresql-jdbc-java 'default-jdk-headless|openjdk-17-jdk-headless|openjdk-21-jdk-headless'
-  valgrind clang-19 libclang-rt-19-dev binutils git)
+  valgrind clang-19 libclang-rt-19-dev binutils git openssl)
 packages_lint=(clang-19 clang-format-19 clang-tidy-19 codespell shellcheck git)
 packages_bench=(pgbouncer)
 
