@@ -348,6 +348,8 @@ TEST_CASE("move: what all shards were told while a connection was on its way hol
 TEST_CASE("move: nobody ends while a connection is on its way") {
   // Method: the stop comes when the connection is about to go, and the second shard, which it goes to, has
   // nothing left to do before the first has heard of it.
+  //         In some seeds an audit delays it so that it is over within one look: those say nothing.
+  std::uint64_t seen = 0;
   std::uint64_t gone = 0;
   for_each_seed(100, [&](std::uint64_t seed) {
     World world{seed, random_faults_without_loss(seed)};
@@ -355,7 +357,9 @@ TEST_CASE("move: nobody ends while a connection is on its way") {
     SqlClient& first = rig.client(0, {.name = "first"});
     rig.answer(first, "one");
     SqlClient& second = rig.client(1, {.name = "second"});
-    rig.until([&] { return rig.is_moving(0); });
+    rig.until([&] { return rig.is_moving(0) || rig.moves_in() == 1; });
+    if (!rig.is_moving(0)) return rig.stop();
+    ++seen;
     rig.end(Life::stopping);
     for (int i = 0; i < 1000 && rig.shared.working_shards.load() == 2; ++i) rig.turn(1);
     REQUIRE(rig.shared.working_shards.load() == 1);
@@ -371,6 +375,7 @@ TEST_CASE("move: nobody ends while a connection is on its way") {
     CHECK(rig.moves_in() == rig.moves_out());
   });
   if (number_from("SIM_STEPS", 10) < 10) return;
+  CHECK(seen >= 80);
   CHECK(gone > 0);
 }
 
