@@ -1,37 +1,13 @@
 #include "wire/sql_prepare.h"
 
+#include <utility>
+
+#include "wire/sql_identifier.h"
 #include "wire/sql_lexer.h"
 #include "wire/sql_word.h"
 
 namespace wire {
 namespace {
-
-std::string folded(std::string_view word) {
-  std::string name(word);
-  for (char& c : name) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + ('a' - 'A'));
-  }
-  return name;
-}
-
-// `token` with its quotes.
-std::string unquoted(std::string_view token) {
-  std::string name;
-  for (std::size_t i = 1; i + 1 < token.size(); ++i) {
-    name.push_back(token[i]);
-    if (token[i] == '"') ++i;
-  }
-  return name;
-}
-
-void cut(std::string& name) {
-  if (name.size() <= identifier_size_max) return;
-  const auto continues = [](char c) { return (static_cast<unsigned char>(c) & 0xc0) == 0x80; };
-  std::size_t size = identifier_size_max;
-  while (size > identifier_size_max - 3 && continues(name[size])) --size;
-  // What is no UTF-8 is cut at the byte.
-  name.resize(continues(name[size]) ? identifier_size_max : size);
-}
 
 // Walks over the one statement of a text; what fails stays failed.
 class Parser {
@@ -116,16 +92,9 @@ bool Parser::parse_deallocate(SqlPrepare& result) {
 }
 
 bool Parser::take_name(SqlPrepare& result) {
-  const std::string_view text = lexer_.text(token_);
-  if (token_.kind == SqlTokenKind::word) {
-    result.name = folded(text);
-  } else if (token_.kind == SqlTokenKind::quoted_identifier && text.size() > 2 &&
-             text.back() == '"') {
-    result.name = unquoted(text);
-  } else {
-    return false;
-  }
-  cut(result.name);
+  auto name = identifier_of(lexer_, token_);
+  if (!name) return false;
+  result.name = std::move(*name);
   result.name_offset = static_cast<std::uint32_t>(token_.offset);
   result.name_length = static_cast<std::uint32_t>(token_.length);
   advance();

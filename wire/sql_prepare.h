@@ -5,8 +5,7 @@
 //         has not that shape or leaves something unclosed, one whose name is written U&"…". `types` and
 //         `body` are not looked into, but for their parentheses; an unquoted name may be a reserved
 //         word, which PostgreSQL refuses.
-// Source: PostgreSQL docs sql-prepare, sql-execute, sql-deallocate; src/backend/parser/gram.y,
-//         scansup.c (downcase_identifier, truncate_identifier).
+// Source: PostgreSQL docs sql-prepare, sql-execute, sql-deallocate; src/backend/parser/gram.y.
 #ifndef WIRE_SQL_PREPARE_H_
 #define WIRE_SQL_PREPARE_H_
 
@@ -18,14 +17,10 @@
 
 namespace wire {
 
-// NAMEDATALEN - 1.
-inline constexpr std::size_t identifier_size_max = 63;
-
 struct SqlPrepare {
   enum class Kind : std::uint8_t { prepare, execute, deallocate, deallocate_all };
   Kind kind = Kind::prepare;
-  // As PostgreSQL has it: unquoted in small letters (ASCII's), quoted with doubled quotes undone, cut at
-  // 63 bytes, and before a character of UTF-8 that would be cut in two. Empty for deallocate_all.
+  // As PostgreSQL has it (sql_identifier.h). Empty for deallocate_all.
   std::string name;
   // Where the name stands in the text, its quotes included; 0 and 0 for deallocate_all.
   std::uint32_t name_offset = 0;

@@ -146,11 +146,12 @@ void Client::hold(ring::Slice slice) {
 }
 
 void Client::server_refused(const wire::ParsedError& error) {
-  fatal({.severity = "FATAL",
-         .sqlstate = error.sqlstate,
-         .message = error.message,
-         .detail = error.detail,
-         .hint = error.hint});
+  const wire::ErrorFields fields{.severity = "FATAL",
+                                 .sqlstate = error.sqlstate,
+                                 .message = error.message,
+                                 .detail = error.detail,
+                                 .hint = error.hint};
+  if (!begun_failed(fields)) fatal(fields);
 }
 
 void Client::server_lost(std::string_view sqlstate, std::string_view message, bool readable) {
@@ -166,8 +167,13 @@ void Client::server_lost(std::string_view sqlstate, std::string_view message, bo
 }
 
 void Client::wait_expired(std::string_view detail, std::string_view hint) {
-  fatal(wire::sqlstate::too_many_connections,
-        "timed out waiting for a server connection (timeouts.query_wait)", detail, hint);
+  const wire::ErrorFields fields{
+      .severity = "FATAL",
+      .sqlstate = wire::sqlstate::too_many_connections,
+      .message = "timed out waiting for a server connection (timeouts.query_wait)",
+      .detail = detail,
+      .hint = hint};
+  if (!begun_failed(fields)) fatal(fields);
 }
 
 void Client::notify_waiting() {

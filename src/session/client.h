@@ -6,8 +6,9 @@
 // Life:   from accept until its stream is closed; then the shard destroys it.
 // Files:  client.cc life and links, client_limits.cc its time limits, client_login.cc and client_auth.cc the login, client_relay.cc messages
 //         (hot path), client_extended.cc prepared statements, client_query.cc what texts mean,
-//         client_reuse.cc a Parse that PostgreSQL is spared, client_begin.cc a BEGIN without a server connection, client_cancel.cc requests that are cancelled
-//         while they wait, replication.cc clients that replicate.
+//         client_reuse.cc a Parse that PostgreSQL is spared, client_begin.cc a BEGIN without a server connection,
+//         client_aborted.cc one that got none, client_cancel.cc requests that are cancelled while they wait,
+//         replication.cc clients that replicate.
 // Errors: a client that breaks the protocol gets a FATAL with its SQLSTATE and is closed; nobody else notices.
 #pragma once
 
@@ -22,6 +23,7 @@
 #include "ring/timer_wheel.h"
 #include "src/base/intrusive_list.h"
 #include "src/server/request_queue.h"
+#include "src/session/aborted_block.h"
 #include "src/session/parameters.h"
 #include "src/session/peer_address.h"
 #include "src/statement/client_statements.h"
@@ -281,11 +283,25 @@ class Client final : public ring::Stream {
   enum class Begun : std::uint8_t {
     no,
     yes,
-    failed,  // it was cancelled while it waited
+    failed,  // its first statement was cancelled while it waited, or got no server connection
   };
   [[nodiscard]] bool answer_begin(std::span<const std::byte> body);
+  [[nodiscard]] bool answer_end(std::span<const std::byte> body);
   void send_begin();
   [[nodiscard]] char idle_status() const;
+
+  // client_aborted.cc
+  [[nodiscard]] bool begun_failed(const wire::ErrorFields& fields);
+  void fail_request(const wire::ErrorFields& fields);
+  [[nodiscard]] Verdict answer_aborted(const wire::Framer::Part& part,
+                                       std::span<const std::byte> body);
+  [[nodiscard]] AbortedBlock::Outcome aborted_outcome(const wire::Framer::Part& part,
+                                                      std::span<const std::byte> body,
+                                                      std::string& out);
+  [[nodiscard]] AbortedBlock::Outcome aborted_parse(const wire::Framer::Part& part,
+                                                    std::span<const std::byte> body,
+                                                    std::string& out);
+  [[nodiscard]] std::optional<AbortedBlock::Known> known_statement(std::string_view name) const;
 
   // client_query.cc
   [[nodiscard]] Verdict begin_query(const wire::Framer::Part& part,
@@ -357,7 +373,8 @@ class Client final : public ring::Stream {
   std::unique_ptr<std::pair<std::string, std::string>> last_words_;  // SQLSTATE and message
   Defaults defaults_;                                                // as the client was told
   Overrides overrides_;
-  Overrides startup_overrides_;  // what RESET ALL goes back to
+  Overrides startup_overrides_;            // what RESET ALL goes back to
+  std::unique_ptr<AbortedBlock> aborted_;  // while begun_ is failed
   std::unique_ptr<ClientLogin> login_;
   std::unique_ptr<ConsoleSession> console_;
   Walsender* walsender_ = nullptr;

@@ -13,6 +13,7 @@
 #include "wire/byte_reader.h"
 #include "wire/message_builder.h"
 #include "wire/sql_traits.h"
+#include "wire/sql_transaction_end.h"
 
 namespace pgring {
 
@@ -40,8 +41,30 @@ bool Client::answer_begin(std::span<const std::byte> body) {
   return true;
 }
 
+// The end of a transaction in which nothing was done: no server connection needs to hear of it.
+bool Client::answer_end(std::span<const std::byte> body) {
+  if (begun_ != Begun::yes) return false;
+  constexpr std::size_t longest = 64;
+  if (body.size() > longest) return false;
+  const std::string_view text = wire::as_text(body);
+  if (text.empty() || text.find('\0') != text.size() - 1) return false;
+  const auto end = wire::read_transaction_end(text);
+  using Kind = wire::SqlTransactionEnd::Kind;
+  if (!end.alone || (end.kind != Kind::commit && end.kind != Kind::rollback)) return false;
+  if (!end.chain) begun_ = Begun::no;
+  requested_ = transaction_ = shard_.now();
+  ++pool_->stats().queries;
+  std::string answer;
+  wire::append_command_complete(answer, end.kind == Kind::commit ? "COMMIT" : "ROLLBACK");
+  wire::append_ready_for_query(answer, idle_status());
+  send_text(answer);
+  arm_timer();
+  return true;
+}
+
 // Before the first message behind it, in the same write.
 void Client::send_begin() {
+  aborted_.reset();
   server_->begin_for_client();
   // Whatever it says, the transaction is to be one that has failed.
   if (std::exchange(begun_, Begun::no) == Begun::failed) server_->fail_for_client();

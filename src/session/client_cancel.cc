@@ -31,19 +31,11 @@ void Client::cancel_waiting() {
 
 void Client::cancel_held() {
   if (phase_ != Phase::idle) return;  // it was only waited for until it is idle, and is closed now
-  std::string error;
-  wire::append_error_response(error, {.severity = "ERROR",
-                                      .sqlstate = wire::sqlstate::query_canceled,
-                                      .message = "canceling statement due to user request",
-                                      .detail = {},
-                                      .hint = {}});
-  send_text(error);
-  if (begun_ != Begun::no) begun_ = Begun::failed;
-  dropping_ = Dropping::request;
-  arm_timer();
-  // Much may have been held, so that no more was read; what goes on to wait may stop it again.
-  receive_wanted(true);
-  resume();
+  fail_request({.severity = "ERROR",
+                .sqlstate = wire::sqlstate::query_canceled,
+                .message = "canceling statement due to user request",
+                .detail = {},
+                .hint = {}});
 }
 
 // A message of the cancelled request, or the one that shows what it is.

@@ -74,8 +74,13 @@ void Client::timer_due() {
       return disconnect("cancel request took too long");
     case Phase::replicating:
       return wait_expired("The database is paused.", "RESUME in the console ends the pause.");
-    case Phase::login_waiting:
     case Phase::waiting:
+      if (begun_ != Begun::no && over_limit(transaction_, limits.transaction, earliest)) {
+        return fatal(wire::sqlstate::transaction_timeout,
+                     "terminating connection due to transaction timeout (timeouts.transaction)");
+      }
+      break;
+    case Phase::login_waiting:
     case Phase::console:
       break;
   }

@@ -141,8 +141,10 @@ Client::Verdict Client::begin_message(const wire::Framer::Part& part,
   const auto body =
       chunk.subspan(part.body_offset(), part.offset + part.length - part.body_offset());
   if (!part.ends) {
-    if (const std::uint64_t needed = needed_in_one_piece(part, body);
-        needed > part.carried + part.length) {
+    // pgring answers it itself where its transaction has failed.
+    const bool ours = begun_ == Begun::failed && part.size <= flow::client_credit;
+    const std::uint64_t needed = ours ? part.size : needed_in_one_piece(part, body);
+    if (needed > part.carried + part.length) {
       collecting_ = needed;
       return Verdict::hold;
     }
@@ -186,7 +188,8 @@ Client::Verdict Client::begin_message(const wire::Framer::Part& part,
 Client::Verdict Client::begin_unlinked(const wire::Framer::Part& part,
                                        std::span<const std::byte> body) {
   if (dropping_ != Dropping::nothing) return drop_cancelled(part.type);
-  if (part.type == frontend::Query && part.ends && answer_begin(body)) return Verdict::drop;
+  if (part.type == frontend::Query && part.ends && (answer_begin(body) || answer_end(body)))
+    return Verdict::drop;
   switch (part.type) {
     case frontend::CopyData:  // late, after the server ended the copy: PostgreSQL drops these too
     case frontend::CopyDone:
@@ -205,9 +208,15 @@ Client::Verdict Client::begin_unlinked(const wire::Framer::Part& part,
     return Verdict::hold;
   }
   gathered_ = false;
+  if (begun_ == Begun::failed) {
+    if (const Verdict verdict = answer_aborted(part, body); verdict != Verdict::forward)
+      return verdict;
+  }
   requested_ = shard_.now();
   pool_->acquire(*this);
   if (server_ != nullptr && usable_) return Verdict::forward;
+  // There was none to be had, and its transaction has failed.
+  if (dropping_ != Dropping::nothing) return drop_cancelled(part.type);
   if (phase_ == Phase::closing || !is_open()) return Verdict::stop;
   return Verdict::hold;
 }
