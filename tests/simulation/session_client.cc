@@ -29,7 +29,10 @@ std::string field(std::string_view body, char name) {
 // pgring knows that a name is taken before PostgreSQL has looked whether the transaction has failed.
 bool same_error(std::string_view wanted, std::string_view got) {
   const std::string code = field(got, 'C');
-  return code == field(wanted, 'C') || (code == "42P05" && field(wanted, 'C') == "25P02");
+  const auto meant = field(wanted, 'C');
+  // Nor has pgring a parser, where a transaction failed before it had a server connection.
+  return code == meant || (code == "42P05" && meant == "25P02") ||
+         (code == "25P02" && meant == "42601");
 }
 
 }  // namespace
@@ -99,6 +102,7 @@ void SessionClient::act() {
     done_ = true;
     return end_.close();
   }
+  if (lost_) return leave();
   write();
   if (dies_at_ > 0 && written_ >= dies_at_) return leave();
   if (cancel_at_ != ring::Instant{} && world_.now() >= cancel_at_) send_cancel();
@@ -146,6 +150,11 @@ void SessionClient::message(char type, const std::string& body) {
     case 'E':
       if (field(body, 'S') == "FATAL") {
         if (!options_.may_lose) fail("it was thrown out");
+        lost_ = true;
+        return;
+      }
+      // Its transaction had no server connection and gets none: what that answers is tested elsewhere.
+      if (options_.may_lose && field(body, 'C').starts_with("08")) {
         lost_ = true;
         return;
       }

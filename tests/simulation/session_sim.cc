@@ -209,7 +209,7 @@ void SimSession::parse(std::string_view body, std::string& out) {
   const std::string name{parsed->name};
   if (name.empty()) statements_.erase(name);
   if (!parsed->text.empty() && !is_understood(parsed->text)) return extended_error("42601", out);
-  if (!allowed(parsed->text, out)) {
+  if (!parsed->text.empty() && !allowed(parsed->text, out)) {
     skipping_ = true;
     return;
   }
