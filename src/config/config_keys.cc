@@ -208,7 +208,9 @@ constexpr std::array<Key<DatabaseConfig>, 19> database_keys{{
      {},
      "boolean",
      "In transaction mode a `BEGIN` without options takes no server connection: it goes with the "
-     "statement behind it, at whose time `now()` stands.",
+     "statement behind it, at whose time `now()` stands. If that gets none in time it fails with "
+     "an "
+     "error and the client can `ROLLBACK`.",
      ""},
     {"on_session_state",
      &DatabaseConfig::on_session_state,
@@ -300,7 +302,9 @@ constexpr std::array<Key<AuthConfig>, 2> auth_keys{{
 
 constexpr std::array<Key<TimeoutsConfig>, 12> timeouts_keys{{
     {"query_wait", &TimeoutsConfig::query_wait, Reload::yes, or_off, "duration",
-     "Longest wait of a client for a server connection.", "`query_wait_timeout`"},
+     "Longest wait of a client for a server connection. Then it is disconnected; in a transaction "
+     "that waits for its first statement (`lazy_begin`) it gets an error.",
+     "`query_wait_timeout`"},
     {"query", &TimeoutsConfig::query, Reload::yes, or_off, "duration", "Longest time of a query.",
      "`query_timeout`"},
     {"transaction", &TimeoutsConfig::transaction, Reload::yes, or_off, "duration",

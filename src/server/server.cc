@@ -349,9 +349,9 @@ void Server::release() {
 
 void Server::cancel_ended(bool still_on_its_way) {
   --cancels_;
+  if (still_on_its_way) must_close("a cancel request may still be on its way to it");
   if (cancels_ == 0 && std::exchange(audit_waits_, false) && client_ != nullptr)
     return begin_audit();
-  if (still_on_its_way) must_close("a cancel request may still be on its way to it");
   if (cancels_ == 0 && is_idle_ready() && !idle_hook.linked() && own_ == Own::none) release();
 }
 
@@ -433,7 +433,7 @@ std::string_view Server::state_name() const {
     case Phase::ready:
       break;
   }
-  if (cancels_ > 0 && client_ == nullptr) return "being_canceled";
+  if (cancels_ > 0 && (client_ == nullptr || audit_waits_)) return "being_canceled";
   if (own_ == Own::reset || own_ == Own::facts || own_ == Own::audit) return "tested";
   if (client_ != nullptr || !queue_.empty()) return "active";
   return "idle";

@@ -109,6 +109,9 @@ void Audit::row(std::span<const std::byte> body) {
     case 't':
       statement_timeout = columns[1];
       return;
+    case 'd':
+      statement_timeout_default = columns[2];
+      return;
     case 'p':
       if (const auto reason = pin_reason(columns[1])) return pins.put(*reason);
       break;
@@ -133,6 +136,11 @@ void Server::begin_audit() {
         " pg_catalog.set_config('statement_timeout', '0', true);";
   }
   sql += audit_sql();
+  if (audit_->answers > 1) {
+    sql +=
+        " UNION ALL SELECT 'd', '', reset_val FROM pg_catalog.pg_show_all_settings()"
+        " WHERE name OPERATOR(pg_catalog.=) 'statement_timeout'";
+  }
   const auto ask_for = [this](std::string_view name) {
     if (name.find('.') == std::string_view::npos) return;
     const auto known = [name](const std::string& one) { return same_parameter_name(one, name); };
@@ -209,8 +217,10 @@ void Server::audit_finished() {
   if (found->session_user != pool_.settings().role)
     put_parameter(found->settings, "session_authorization", found->session_user);
   if (found->statement_timeout) {
-    // In the place of our own, see begin_audit().
-    put_parameter(found->settings, "statement_timeout", *found->statement_timeout);
+    // In the place of our own, see begin_audit(). It may have been reset.
+    erase_parameter(found->settings, "statement_timeout");
+    if (*found->statement_timeout != found->statement_timeout_default)
+      put_parameter(found->settings, "statement_timeout", *found->statement_timeout);
   }
   if (std::exchange(base_due_, false)) {
     base_ = std::move(found->settings);

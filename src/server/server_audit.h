@@ -20,6 +20,7 @@ struct Audit {
   ParameterList settings;                        // set in this session
   std::string session_user;                      // SET SESSION AUTHORIZATION
   std::optional<std::string> statement_timeout;  // the session's, where another was set to ask
+  std::string statement_timeout_default;         // likewise: what RESET makes of it
   PinReasons pins;                               // what else there is
   std::uint32_t answers = 1;                     // still to come that have rows of these
   bool sets_anew = false;                        // all settings, along with it

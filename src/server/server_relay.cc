@@ -96,7 +96,8 @@ void Server::relay(ring::Slice slice) {
 // False: the connection has been ended.
 bool Server::relay_chunk(const ring::Slice& slice) {
   const auto chunk = slice.bytes();
-  if (own_ != Own::facts) pool_.stats().sent += chunk.size();  // clients' traffic
+  if (own_ != Own::facts && own_ != Own::audit)
+    pool_.stats().sent += chunk.size();  // clients' traffic
   std::uint32_t position = 0;
   std::uint32_t run = 0;  // [run, …) is to be forwarded and lies in one piece
   const auto forward_run = [&](std::uint32_t end) {

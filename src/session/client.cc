@@ -12,6 +12,7 @@
 #include "src/session/client_login.h"
 #include "src/shard/roles.h"
 #include "src/shard/shard.h"
+#include "wire/byte_reader.h"
 #include "wire/message_builder.h"
 #include "wire/sqlstate.h"
 
@@ -67,6 +68,11 @@ void Client::ended(int error) {
   if (phase_ == Phase::closing) return close();
   // It has said goodbye: what it asked before is still done, as PostgreSQL does.
   if (error == 0 && last_words_ != nullptr) return;
+  // Its goodbye may be among what it said and what is not looked at yet.
+  if (error == 0 && holds_goodbye()) {
+    gone_ = true;
+    return;
+  }
   disconnect(error == 0 ? "client closed the connection" : "connection to the client was lost");
 }
 
@@ -114,6 +120,11 @@ void Client::resume() {
   for (auto& slice : held) {
     if (!is_open() || phase_ == Phase::closing) return;
     relay(std::move(slice));
+  }
+  if (gone_) {
+    if (held_.empty() && last_words_ == nullptr && is_open() && phase_ != Phase::closing)
+      disconnect("client closed the connection");
+    return;
   }
   const bool room = server_ == nullptr || server_->queued_bytes() < flow::high_bytes;
   if (is_open() && phase_ != Phase::waiting && last_words_ == nullptr && room) receive_wanted(true);
@@ -301,6 +312,11 @@ void Client::end(bool after_last_words) {
   if (!after_last_words) return close();
   shard_.loop().timers().set(timer_, shard_.now() + linger);
   finish();
+}
+
+bool Client::holds_goodbye() const {
+  constexpr std::string_view goodbye{"X\0\0\0\4", 5};
+  return !held_.empty() && wire::as_text(held_.back().bytes()).ends_with(goodbye);
 }
 
 void Client::fatal_after_replies(std::string_view sqlstate, std::string_view message) {

@@ -274,6 +274,8 @@ class Client final : public ring::Stream {
   void keep_reused(const ring::Slice& chunk);
   void do_group_again();
   [[nodiscard]] bool says_goodbye(const ring::Slice& slice);
+  // Whether what waits to be looked at ends with a Terminate.
+  [[nodiscard]] bool holds_goodbye() const;
   [[nodiscard]] bool reuses(Reused::State state) const {
     return reused_ != nullptr && reused_->state == state;
   }
@@ -355,6 +357,7 @@ class Client final : public ring::Stream {
   bool waits_for_answers_ = false;
   Begun begun_ = Begun::no;
   bool close_when_idle_ = false;
+  bool gone_ = false;  // it has closed its side, and is closed once what it said before is done
   bool waiting_noticed_ = false;
   bool counted_ = false;  // in the process-wide number of clients
   bool logged_in_ = false;

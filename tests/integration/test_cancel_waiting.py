@@ -236,6 +236,11 @@ def proxy(postgres):
     made.stop()
 
 
+def audit_count(pooler):
+    (count,) = [int(row["value"]) for row in pooler.show("TOTALS") if row["name"] == "total_audit_count"]
+    return count
+
+
 def behind(pgring, proxy, **timeouts):
     return pgring(database={"pool_size": 1}, changes={
         "server": {"main": {"host": proxy.host, "port": proxy.port}}, "timeouts": timeouts})
@@ -248,6 +253,8 @@ def test_during_a_replay_no_cancel_is_sent_and_the_query_is_not_either(pgring, r
     client = raw(pooler).login(application_name="mine")
     other = raw(pooler).login(application_name="others")
     assert other.value("select 1") == "1"
+    # The text is new: it is looked into after it has run, and once more when the connection rests.
+    until(lambda: audit_count(pooler) == 2, "pgring asks nothing of its own any more")
     proxy.replies.clear()
     proxy.sent = b""
     client.send(query("select 'markreplay'"), *[query("select 2")] * pipelined)

@@ -110,7 +110,9 @@ TEST_CASE("audit: the client's own limit is told apart, and rows behind the answ
   Audit audit;
   add(audit, "t", "5000", "0");
   add(audit, "s", "statement_timeout", "0");
+  add(audit, "d", "", "61000");
   CHECK(audit.statement_timeout == "5000");
+  CHECK(audit.statement_timeout_default == "61000");
   audit.answers = 0;
   audit.row(wire::as_bytes(row_of({"one", "more"})));
   CHECK_FALSE(audit.malformed());
