@@ -248,7 +248,9 @@ all_tests() {
     together "simulation asan (ASan, UBSan)" "budget_simulation asan (ASan, UBSan)"
     doctest "ring on this kernel (ASan, UBSan)" 600 "$(program asan ring_tests)"
     python_workers=4 python_tests "integration tests (ASan, UBSan)" asan tests/integration
-    python_tests "driver tests (ASan, UBSan)" asan tests/drivers
+    # Node's and Go's send what others have sent too, and take as long as those together; ci-long has all.
+    python_tests "driver tests (ASan, UBSan)" asan tests/drivers --ignore=tests/drivers/test_node.py \
+      --ignore=tests/drivers/test_pgx.py --ignore=tests/drivers/test_lib_pq.py
     fuzz_targets 10
   }
   test_build tsan src/pgring tests/unit/thread_tests tests/ring_kernel/ring_tests && {

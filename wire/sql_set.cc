@@ -58,7 +58,9 @@ class Reader {
   [[nodiscard]] std::string dotted_rest(std::string first) {
     while (!first.empty() && operation(".")) {
       const std::string more = word();
-      first = more.empty() ? std::string{} : first + "." + more;
+      if (more.empty()) return {};
+      first += '.';
+      first += more;
     }
     return first;
   }

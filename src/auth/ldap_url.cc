@@ -80,8 +80,7 @@ Result<void, std::string> read_ldap_url(std::string_view url, LdapOptions& optio
   if (scheme != "ldap" && scheme != "ldaps") {
     return wrong("the LDAP URL begins with neither ldap:// nor ldaps://");
   }
-  std::string_view rest = url.substr(colon + 3);
-  std::string_view query = rest;
+  std::string_view query = url.substr(colon + 3);
   const std::string_view place = take_until(query, '?');
   std::string_view path = place;
   const std::string_view host = take_until(path, '/');

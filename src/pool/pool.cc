@@ -154,8 +154,15 @@ void Pool::put_back(Server& server) {
   if (wanted_elsewhere && !idle_.empty()) look_again(shard_.now() + rested);
 }
 
+// The one used last is the next to be used: what pgring asks of its own is no use of it.
 void Pool::keep(Server& server) {
+  std::vector<Server*> later;
+  while (!idle_.empty() && idle_.back()->used() > server.used()) {
+    later.push_back(idle_.back());
+    idle_.erase(*later.back());
+  }
   idle_.push_back(server);
+  for (auto one = later.rbegin(); one != later.rend(); ++one) idle_.push_back(**one);
   show_idle();
   comes_to_rest(server);
   serve_waiters();

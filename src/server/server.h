@@ -227,6 +227,7 @@ class Server final : public ring::Stream {
   [[nodiscard]] bool end_message(char type, std::span<const std::byte> body);
   [[nodiscard]] bool error_response(std::span<const std::byte> body);
   [[nodiscard]] bool ready_for_query(std::span<const std::byte> body);
+  void link_over();
   void own_finished();
   void replay_finished();
   void parameter_status(std::span<const std::byte> body);
@@ -265,7 +266,7 @@ class Server final : public ring::Stream {
   [[nodiscard]] bool audit_due() const;
   void rest_over();
   [[nodiscard]] bool is_theirs(std::uint32_t touched) const;
-  void settings_of_nobody(ParameterList settings, StateLeft& left);
+  void settings_of_nobody(const ParameterList& settings, StateLeft& left);
   void texts_judged(const StateLeft& left, std::uint32_t touched);
   void settle_plain_sets();
 

@@ -251,7 +251,7 @@ StateLeft Server::state_found(Audit& found, bool theirs) {
   left.nobodys = !theirs;
   if (!theirs) {
     settle_unexplained(found.settings);
-    settings_of_nobody(std::move(found.settings), left);
+    settings_of_nobody(found.settings, left);
     pins_ = pins;
     return left;
   }

@@ -344,20 +344,21 @@ bool Server::ready_for_query(std::span<const std::byte> body) {
     client_->close_when_idle();
     return is_open() && phase_ == Phase::ready;
   }
-  if (!over || pool_.settings().mode == PoolMode::session) return true;
+  if (over && pool_.settings().mode != PoolMode::session) link_over();
+  return true;
+}
+
+// Unless its client is tied to it, or has first to be found not to be.
+void Server::link_over() {
   if (!plain_sets_.empty()) settle_plain_sets();
   if (audit_due()) {
-    if (cancels_ == 0) {
-      begin_audit();
-    } else {
-      audit_waits_ = true;
-      client_->hold_messages();
-    }
-    return true;
+    if (cancels_ == 0) return begin_audit();
+    audit_waits_ = true;
+    client_->hold_messages();
+    return;
   }
   if ((touched_ & touches_forever) != 0 && !pinned_forever_) pin_forever();
   release_due_ = pins_.empty();
-  return true;
 }
 
 void Server::parameter_status(std::span<const std::byte> body) {

@@ -78,7 +78,7 @@ bool Server::is_theirs(std::uint32_t touched) const {
 }
 
 // What nobody has set is not to stay: the next replay takes it away, being told that it is there.
-void Server::settings_of_nobody(ParameterList settings, StateLeft& left) {
+void Server::settings_of_nobody(const ParameterList& settings, StateLeft& left) {
   ParameterList known = overrides_.list();
   for (const Parameter& one : base_) {
     if (find_parameter(known, one.name) == nullptr) put_parameter(known, one.name, one.value);

@@ -81,7 +81,8 @@ def direct(poolers, postgres):
 
 def scripts(expected_to_fail):
     """The parameters of a test; those that are to fail are marked."""
-    marks = {name: [pytest.mark.xfail(strict=True, raises=AssertionError, reason=reason)]
+    marks = {name: [pytest.mark.xfail(strict=name not in not_yet.BY_CHANCE, raises=AssertionError,
+                                      reason=reason)]
              for name, reason in expected_to_fail.items()}
     return [pytest.param(script, id=script.name, marks=marks.get(script.name, [])) for script in ALL]
 

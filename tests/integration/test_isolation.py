@@ -37,7 +37,8 @@ def config(shards):
     databases = {name: {"server": "main", "dbname": DATABASE, "pool_size": size, "max_pinned": size}
                  for name, size in POOLS.items()}
     return {"auth": {"method": "trust"}, "shards": {"count": shards}, "database": databases,
-            "log": {"connections": False, "disconnections": False}}
+            "log": {"connections": False, "disconnections": False},
+            "timeouts": {"query_wait_notify": "off"}}  # clients count their notices
 
 
 def leftovers(pooler):
