@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "wire/sql_fingerprint.h"
+#include "wire/sql_identifier.h"
 #include "wire/sql_lexer.h"
 #include "wire/sql_prepare.h"
 #include "wire/sql_set.h"

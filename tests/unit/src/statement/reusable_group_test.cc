@@ -31,7 +31,7 @@ std::string close(char kind, std::string_view name = {}) {
   return out;
 }
 std::string execute() { return std::string{"E\0\0\0\x09\0\0\0\0\0", 10}; }
-std::string sync() {
+std::string sync_message() {
   std::string out;
   wire::append_sync(out);
   return out;
@@ -50,35 +50,36 @@ std::string query() {
 }  // namespace
 
 TEST_CASE("reusable group: what drivers send behind a Parse") {
-  CHECK(read(bind("") + describe('P') + execute() + sync())->binds == 1);
-  CHECK(read(bind("") + execute() + sync())->binds == 1);
-  CHECK(read(describe('S') + sync())->binds == 0);
-  CHECK(read(describe('S', "a") + bind("a") + execute() + flush() + sync(), "a")->binds == 1);
-  CHECK(read(bind("", "c") + execute() + close('P', "c") + bind("") + execute() + sync())->binds ==
-        2);
+  CHECK(read(bind("") + describe('P') + execute() + sync_message())->binds == 1);
+  CHECK(read(bind("") + execute() + sync_message())->binds == 1);
+  CHECK(read(describe('S') + sync_message())->binds == 0);
+  CHECK(read(describe('S', "a") + bind("a") + execute() + flush() + sync_message(), "a")->binds ==
+        1);
+  CHECK(read(bind("", "c") + execute() + close('P', "c") + bind("") + execute() + sync_message())
+            ->binds == 2);
 }
 
 TEST_CASE("reusable group: another statement, another Parse, or no Sync") {
   CHECK_FALSE(read(""));
-  CHECK_FALSE(read(sync()));
-  CHECK_FALSE(read(execute() + sync()));
-  CHECK_FALSE(read(describe('P') + sync()));
-  CHECK_FALSE(read(flush() + bind("") + sync()));
-  CHECK_FALSE(read(bind("other") + execute() + sync()));
-  CHECK_FALSE(read(bind("") + execute() + sync(), "a"));
-  CHECK_FALSE(read(bind("") + bind("other") + sync()));
-  CHECK_FALSE(read(bind("") + describe('S', "other") + sync()));
-  CHECK_FALSE(read(bind("") + close('S') + sync()));
+  CHECK_FALSE(read(sync_message()));
+  CHECK_FALSE(read(execute() + sync_message()));
+  CHECK_FALSE(read(describe('P') + sync_message()));
+  CHECK_FALSE(read(flush() + bind("") + sync_message()));
+  CHECK_FALSE(read(bind("other") + execute() + sync_message()));
+  CHECK_FALSE(read(bind("") + execute() + sync_message(), "a"));
+  CHECK_FALSE(read(bind("") + bind("other") + sync_message()));
+  CHECK_FALSE(read(bind("") + describe('S', "other") + sync_message()));
+  CHECK_FALSE(read(bind("") + close('S') + sync_message()));
   CHECK_FALSE(read(bind("") + execute()));
-  CHECK_FALSE(read(bind("") + query() + sync()));
-  CHECK_FALSE(read(bind("") + execute() + sync() + sync()));
-  CHECK_FALSE(read(bind("") + execute() + sync() + bind("")));
+  CHECK_FALSE(read(bind("") + query() + sync_message()));
+  CHECK_FALSE(read(bind("") + execute() + sync_message() + sync_message()));
+  CHECK_FALSE(read(bind("") + execute() + sync_message() + bind("")));
   CHECK_FALSE(read(bind("") + execute() + std::string{"S\0\0\0\5x", 6}));
-  CHECK_FALSE(read(bind("") + std::string{"H\0\0\0\5x", 6} + sync()));
+  CHECK_FALSE(read(bind("") + std::string{"H\0\0\0\5x", 6} + sync_message()));
 }
 
 TEST_CASE("reusable group: cut anywhere, or with a length that lies, it is none") {
-  const std::string whole = bind("") + describe('P') + execute() + sync();
+  const std::string whole = bind("") + describe('P') + execute() + sync_message();
   REQUIRE(read(whole));
   for (std::size_t size = 0; size < whole.size(); ++size) CHECK_FALSE(read(whole.substr(0, size)));
   for (const char length : {'\0', '\3', '\x7f', '\xff'}) {
@@ -94,5 +95,5 @@ TEST_CASE("reusable group: cut anywhere, or with a length that lies, it is none"
 TEST_CASE("reusable group: longer than is kept") {
   std::string rest = bind("");
   while (rest.size() < pgring::reusable_group_max) rest += execute();
-  CHECK_FALSE(read(rest + sync()));
+  CHECK_FALSE(read(rest + sync_message()));
 }
