@@ -104,7 +104,10 @@ void Server::ended(int error) {
                                            {"backend_pid", backend_pid_},
                                            {"reason", reason},
                                            {"linked", client_ != nullptr}});
+  const bool answered = own_ == Own::audit && pins_.empty() && (touched_ & shows_state) == 0;
   begin_closing();
+  // Its client has all its answers, and no text of its own says that it left something here.
+  if (answered) detach_client();
   lose_client(wire::sqlstate::connection_failure, "server closed the connection unexpectedly");
   gone(end_of(error));
 }
