@@ -91,8 +91,9 @@ def compile_arguments(commands, header):
     arguments = shlex.split(commands[chosen]["command"])
     kept, skip = [], False
     for argument in arguments[:-1]:
-        if skip or argument in ("-o", "-MF", "-MQ", "-c", "-MD"):
-            skip = argument in ("-o", "-MF", "-MQ")
+        # What is included first is the precompiled header, which is not to help.
+        if skip or argument in ("-o", "-MF", "-MQ", "-c", "-MD", "-include"):
+            skip = not skip and argument in ("-o", "-MF", "-MQ", "-include")
             continue
         kept.append(argument)
     return kept, commands[chosen]["directory"]
