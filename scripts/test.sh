@@ -238,7 +238,8 @@ filtered_tests() {
 all_tests() {
   test_build release && {
     doctest "unit tests" 300 "$(program release unit_tests)"
-    together "simulation release" "budget_simulation release" valgrind_tests style_tests
+    # Keys and handshakes take minutes under valgrind: ci-long has them there.
+    together "simulation release" "budget_simulation release" "valgrind_tests --source-file-exclude=*/tls/*" style_tests
     doctest "ring on this kernel" 300 "$(program release ring_tests)"
     python_workers=4 python_tests "integration tests" release tests/integration
     python_tests "driver tests" release tests/drivers
@@ -270,7 +271,7 @@ style_tests() { python_tests "style and packaging" release tests/tidy; }
 valgrind_tests() {
   doctest "unit tests under valgrind" 900 valgrind --quiet --error-exitcode=99 --leak-check=full \
     --errors-for-leak-kinds=definite,indirect,possible --show-leak-kinds=definite,indirect,possible \
-    "$(program release unit_tests)"
+    "$(program release unit_tests)" "$@"
 }
 
 run_long_tests() {
@@ -287,6 +288,7 @@ run_long_tests() {
     python_limit_s=3600 python_tests "driver tests (TSan)" tsan tests/drivers
   }
   test_build release && {
+    valgrind_tests --no-version
     python_limit_s=7200 python_tests "integration tests, long ones too" release tests/integration --long
     local seed
     for seed in $(seq 1 20); do
