@@ -22,23 +22,26 @@ count() {
 # together STEP...: steps that neither disturb each other nor mind a busy machine, a function and its words
 # each; counted when all have ended.
 together() {
-  local one words counted results children=()
+  local one words counted results result children=()
   results=$(mktemp -d)
   for one in "$@"; do
     read -ra words <<<"$one"
+    result=$results/${#children[@]}
     (
       # shellcheck disable=SC2317  # the step calls it
-      count() { printf '%s\n' "$@" >"$results/$one"; }
+      count() { printf '%s\n' "$@" >"$result"; }
       "${words[@]}"
     ) &
     children+=($!)
   done
   for one in "${children[@]}"; do wait "$one" || true; done
+  result=$results/0
   for one in "$@"; do
     counted=()
-    [ ! -f "$results/$one" ] || mapfile -t counted <"$results/$one"
-    [ ${#counted[@]} -eq 5 ] || counted=("$one" 0 1 0 "$results/$one")
+    [ ! -f "$result" ] || mapfile -t counted <"$result"
+    [ ${#counted[@]} -eq 5 ] || counted=("$one" 0 1 0 "$result")
     count "${counted[@]}"
+    result=$results/$((${result##*/} + 1))
   done
   rm -rf "$results"
 }
