@@ -107,9 +107,11 @@ void Server::ended(int error) {
   const bool answered = own_ == Own::audit && pins_.empty() && (touched_ & shows_state) == 0;
   begin_closing();
   // Its client has all its answers, and no text of its own says that it left something here.
+  Client* const goes_on = answered ? client_ : nullptr;
   if (answered) detach_client();
   lose_client(wire::sqlstate::connection_failure, "server closed the connection unexpectedly");
   gone(end_of(error));
+  if (goes_on != nullptr) goes_on->go_on();
 }
 
 Server::End Server::end_of(int error) {

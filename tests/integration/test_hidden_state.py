@@ -5,6 +5,7 @@ Each function here leaves nothing while its switch is off, so that its text is t
 
 import time
 
+import psycopg
 import pytest
 from harness.raw import bind, errors, execute, parse, query, sync, unnamed
 from harness.session_states import ANYTHING, LOCKS
@@ -337,3 +338,26 @@ def test_a_set_of_a_client_that_left_at_once_is_nobodys(pgring, raw):
         assert other.value(WORK_MEM) == "4MB"
         client.close()
     assert other.value(ANYTHING) == "0"
+
+
+@pytest.mark.parametrize("asks_at_once", [True, False])
+def test_a_client_outlives_a_connection_that_ends_while_it_is_looked_into(pgring, postgres, raw, asks_at_once):
+    pooler = pgring(database={"pool_size": 2})
+    client = raw(pooler).login()
+    pid = client.value("select pg_backend_pid()")
+    looked_into(pooler)
+    with psycopg.connect(postgres.dsn()) as blocker:
+        blocker.execute("lock table pg_catalog.pg_depend in access exclusive mode")  # an audit reads it
+        assert client.value("select 4711") == "4711"
+        until(lambda: postgres.value("select wait_event_type from pg_stat_activity where pid = %s", pid) == "Lock",
+              "the connection is looked into")
+        if asks_at_once:
+            client.send(query("select pg_backend_pid()"))
+            pooler.show("CLIENTS")  # so that it has come
+        postgres.admin.execute("select pg_terminate_backend(%s)", [pid])
+    until(lambda: "server connection ended" in pooler.log(), "its end is seen")
+    if not asks_at_once:
+        client.send(query("select pg_backend_pid()"))
+    seen = client.ready()
+    assert not errors(seen)
+    assert rows(seen)[0][0] != pid
