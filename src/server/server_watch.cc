@@ -109,8 +109,8 @@ void Server::texts_judged(const StateLeft& left, std::uint32_t touched) {
   if (!shown && left.empty()) marks.left_nothing(texts);
   if (!shown && !left.empty()) {
     if (left.nobodys) ++pool_.stats().left_states;
-    pool_.tell_suspects(texts);
     if (marks.left_something(texts) > 0) {
+      pool_.tell_suspects(texts);
       std::string names;
       for (const std::uint64_t text : texts) {
         if (!names.empty()) names += " | ";

@@ -178,8 +178,7 @@ bool Client::set_plainly(const wire::SqlTraits& traits, std::string_view text) {
   return true;
 }
 
-// In a session nobody else is to have the server connection as it is.
-// Its fingerprint, where that matters.
+// Gives its fingerprint. In session mode it does not matter: nobody else gets the session as it is.
 std::uint64_t Client::text_runs(std::string_view text) {
   if (pool_->settings().mode == PoolMode::session) return 0;
   const std::uint64_t fingerprint = wire::sql_fingerprint(text);

@@ -16,6 +16,7 @@
 #include <string_view>
 
 #include "src/statement/statement.h"
+#include "wire/sql_identifier.h"
 
 namespace pgring {
 
@@ -23,9 +24,6 @@ struct Prepared {
   StatementRef statement;  // none: an SQL PREPARE's, which PostgreSQL itself knows by this name
   Version version;         // none: of a Parse whose description has not come (yet)
 };
-
-// PostgreSQL compares no more of a name than this (NAMEDATALEN - 1).
-inline constexpr std::size_t statement_name_max = 63;
 
 // The token of one that no server connection has: a copy stands in for it.
 inline constexpr std::uint64_t on_no_server = ~std::uint64_t{0};
@@ -49,16 +47,16 @@ struct ClientStatements {
   std::size_t bytes = 0;  // of the texts behind `names`
 
   [[nodiscard]] Prepared* find(std::string_view name) {
-    const auto at = names.find(name.substr(0, statement_name_max));
+    const auto at = names.find(name.substr(0, wire::identifier_size_max));
     return at == names.end() ? nullptr : &at->second;
   }
   void put(std::string_view name, Prepared prepared) {
     erase(name);
     bytes += size_of(prepared);
-    names.emplace(name.substr(0, statement_name_max), std::move(prepared));
+    names.emplace(name.substr(0, wire::identifier_size_max), std::move(prepared));
   }
   void erase(std::string_view name) {
-    const auto at = names.find(name.substr(0, statement_name_max));
+    const auto at = names.find(name.substr(0, wire::identifier_size_max));
     if (at == names.end()) return;
     bytes -= size_of(at->second);
     names.erase(at);

@@ -4,7 +4,7 @@
 //         tell a prepared statement (it is told of changes to what it uses only). So whoever has sent a text that
 //         defines something (wire::SqlTraits::defines) counts it, when it was done, and a copy that was prepared
 //         before stands in for no client's Parse any more.
-//         What is defined past pgring, or by a function, is not counted: ServerStatements::stands_in_for bounds that.
+//         What is defined past pgring, or by a function, is not counted: ServerStatements::Copy::stands_in bounds that.
 // Owner:  Placement, for as long as the process. Thread: any. Written by definitions only, so that shards read it at
 //         every Parse without a cost.
 #pragma once
