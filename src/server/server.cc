@@ -90,7 +90,7 @@ void Server::ended(int error) {
                  : std::string{"connection lost: "} + std::generic_category().message(error);
   if (phase_ == Phase::closing) return gone(end_of(error));
   if (phase_ == Phase::moving) call_off_move();
-  if (phase_ != Phase::ready || own_ == Own::connect_query) {
+  if (is_logging_in()) {
     login_failed(
         own_failed_ ? std::move(own_error_)
                     : wire::ParsedError{.sqlstate = std::string{wire::sqlstate::connection_failure},
@@ -151,7 +151,7 @@ void Server::timer_due() {
     return discard("the server does not answer what its limits are");
   if (phase_ == Phase::ready && at_rest_)
     return discard("the server does not answer what state its session has");
-  if (phase_ == Phase::ready && own_ != Own::connect_query) return;
+  if (!is_logging_in()) return;
   login_failed(
       {.sqlstate = std::string{wire::sqlstate::sqlclient_unable_to_establish_sqlconnection},
        .message = "connecting to the server took too long (timeouts.server_connect)"});
@@ -191,6 +191,10 @@ void Server::own_finished() {
   switch (purpose) {
     case Own::replay:
       return replay_finished();
+    case Own::limits:
+      return limits_finished();
+    case Own::idle_limit:
+      return idle_limit_lifted();
     case Own::connect_query:
       if (own_failed_) return login_failed(std::move(own_error_));
       if (status_ != 'I') {
@@ -211,6 +215,7 @@ void Server::own_finished() {
       if (own_failed_ || status_ != 'I') return discard("reset query failed");
       defaults_ = pool_.parameters().intern(*defaults_);
       overrides_ = {};
+      idle_limited_ = false;
       pins_.clear();
       touched_ = 0;
       last_client_ = 0;
@@ -245,6 +250,7 @@ void Server::replay_finished() {
   }
   overrides_ = std::exchange(replayed_, {});
   if (std::exchange(replays_anew_, false)) unnamed_set_ = may_hide_ = false;
+  overrides_known();
   if (client == nullptr) {
     release_due_ = true;
     return;
@@ -329,6 +335,7 @@ void Server::release() {
     }
     touched_ = 0;
     forget_pin();
+    if (lift_idle_limit()) return;
   }
   // A session leaves more behind than parameters.
   if (settings.mode == PoolMode::session && !fresh_ && !std::exchange(reset_done_, true) &&
@@ -376,7 +383,7 @@ void Server::retire(std::string_view reason) {
 
 void Server::discard(std::string_view reason) {
   if (phase_ == Phase::closing) return;
-  if (own_ == Own::connect_query) {
+  if (phase_ == Phase::ready && is_logging_in()) {
     return login_failed({.sqlstate = std::string{wire::sqlstate::connection_failure},
                          .message = std::string{reason}});
   }
@@ -423,6 +430,12 @@ void Server::lose_client(std::string_view sqlstate, std::string_view message) {
   if (client_ == nullptr) return;
   const bool readable = !inside_forwarded_message();
   Client& client = *std::exchange(client_, nullptr);
+  // Nothing was sent for it yet: it does not concern the client.
+  if (own_ == Own::replay) {
+    const auto cancel = std::exchange(cancel_waiting_, std::nullopt);
+    if (cancel) shard_.cancel_forwarded(*cancel);
+    return client.link_lost(sqlstate, message, cancel.has_value());
+  }
   // Where the server has told it why already, a second error would only confuse.
   client.server_lost(sqlstate, fatal_seen_ ? std::string_view{} : message, readable);
 }
@@ -439,7 +452,8 @@ std::string_view Server::state_name() const {
       break;
   }
   if (cancels_ > 0 && (client_ == nullptr || audit_waits_)) return "being_canceled";
-  if (own_ == Own::reset || own_ == Own::facts || own_ == Own::audit) return "tested";
+  if (own_ == Own::reset || own_ == Own::facts || own_ == Own::audit || own_ == Own::idle_limit)
+    return "tested";
   if (client_ != nullptr || !queue_.empty()) return "active";
   return "idle";
 }

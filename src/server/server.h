@@ -6,7 +6,7 @@
 //         which is when PostgreSQL has closed its side: until then it counts against the pool's size.
 // Files:  server.cc life and release, server_login.cc the login, server_relay.cc replies (hot path),
 //         server_statements.cc prepared statements, server_audit.cc what state a session left,
-//         server_watch.cc when that is asked for and whose it is,
+//         server_watch.cc when that is asked for and whose it is, server_limits.cc idle_session_timeout,
 //         server_facts.cc what the instance tells of its limits, server_move.cc the way to another shard.
 // Errors: whatever is wrong with the connection ends it (fail) and the linked client with it.
 #pragma once
@@ -55,7 +55,16 @@ class Server final : public ring::Stream {
     closing,
   };
   // What a Query of our own is for.
-  enum class Own : std::uint8_t { none, connect_query, replay, reset, facts, audit };
+  enum class Own : std::uint8_t {
+    none,
+    limits,         // idle_session_timeout after the login
+    connect_query,  //
+    replay,
+    reset,
+    facts,
+    audit,
+    idle_limit,  // a client's own goes, before nobody uses the connection
+  };
 
   Server(Shard& shard, Pool& pool, Permit permit);
   // One that comes from another shard: idle.
@@ -269,6 +278,14 @@ class Server final : public ring::Stream {
   void settings_of_nobody(const ParameterList& settings, StateLeft& left);
   void texts_judged(const StateLeft& left, std::uint32_t touched);
   void settle_plain_sets();
+  // server_limits.cc
+  void prepare_session();
+  void begin_connect_query();
+  void limits_row(std::span<const std::byte> data_row_body);
+  void limits_finished();
+  [[nodiscard]] bool lift_idle_limit();
+  void idle_limit_lifted();
+  void overrides_known();
 
   // server_facts.cc
   void facts_finished();
@@ -281,6 +298,9 @@ class Server final : public ring::Stream {
   void call_off_move();
   void stay();
 
+  [[nodiscard]] bool is_logging_in() const {
+    return phase_ != Phase::ready || own_ == Own::limits || own_ == Own::connect_query;
+  }
   void release();  // to the pool; nothing is outstanding
   void detach_client();
   void begin_closing();
@@ -317,11 +337,12 @@ class Server final : public ring::Stream {
   bool facts_over_ = false;         // it was not used since: only asked for facts
   bool pinned_forever_ = false;
   bool begin_failed_ = false;
-  bool audit_waits_ = false;  // until cancels under way are over, which might hit it
-  bool pin_counted_ = false;  // among those of max_pinned
-  bool defines_ = false;      // texts were sent that define something; not counted yet
-  bool base_due_ = false;     // the audit under way is for what connect_query has set
-  bool at_rest_ = false;      // the audit under way was begun in the pool
+  bool audit_waits_ = false;   // until cancels under way are over, which might hit it
+  bool pin_counted_ = false;   // among those of max_pinned
+  bool defines_ = false;       // texts were sent that define something; not counted yet
+  bool base_due_ = false;      // the audit under way is for what connect_query has set
+  bool idle_limited_ = false;  // overrides_ have an idle_session_timeout
+  bool at_rest_ = false;       // the audit under way was begun in the pool
   bool may_hide_ =
       false;  // a text ran since all settings were set anew: it may have made one nobody lists
   bool unnamed_set_ = false;   // … may well have: nobody else gets it before that is done
@@ -346,8 +367,9 @@ class Server final : public ring::Stream {
   std::vector<std::uint32_t> described_types_;
   Defaults defaults_;
   Overrides overrides_;
-  Overrides replayed_;  // what a replay will have set, with the server's spelling
-  ParameterList base_;  // what connect_query has set
+  Overrides replayed_;       // what a replay will have set, with the server's spelling
+  ParameterList base_;       // what connect_query has set, and pgring itself after the login
+  std::string limit_found_;  // while own_ is limits
   // Reported during the link and explained by no text.
   struct Unexplained {
     std::string name;

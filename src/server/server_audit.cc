@@ -335,6 +335,7 @@ void Server::settings_found(ParameterList settings) {
   // No client wants this value, so that the next replay sets what connect_query did.
   for (const Parameter& one : reset) put_parameter(settings, one.name, one.value);
   overrides_ = shard_.parameters().intern(std::move(settings));
+  overrides_known();
 }
 
 // Reported changes that no text explained: a function has set it, or had and it was rolled back, or the server's own

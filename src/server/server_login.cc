@@ -56,12 +56,7 @@ void Server::login_received(const ring::Slice& slice) {
 
 void Server::serve_from_now() {
   const std::string rest = login_->take_rest();
-  if (pool_.settings().connect_query.empty()) {
-    login_finished();
-    release_due_ = true;
-  } else {
-    run_own(Own::connect_query, pool_.settings().connect_query);
-  }
+  prepare_session();
   // What came right behind ReadyForQuery, if anything: a notice, a changed parameter, a goodbye.
   relay(ring::Slice::copy_of(rest));
 }

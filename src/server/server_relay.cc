@@ -96,7 +96,7 @@ void Server::relay(ring::Slice slice) {
 // False: the connection has been ended.
 bool Server::relay_chunk(const ring::Slice& slice) {
   const auto chunk = slice.bytes();
-  if (own_ != Own::facts && own_ != Own::audit)
+  if (own_ != Own::facts && own_ != Own::audit && own_ != Own::limits)
     pool_.stats().sent += chunk.size();  // clients' traffic
   std::uint32_t position = 0;
   std::uint32_t run = 0;  // [run, …) is to be forwarded and lies in one piece
@@ -157,7 +157,8 @@ bool Server::relay_chunk(const ring::Slice& slice) {
 // Decides where the message goes. False: it may not come now, and the connection has been ended.
 bool Server::begin_message(const wire::Framer::Part& part) {
   inspecting_ = is_inspected(part.type) ||
-                (part.type == backend::DataRow && (own_ == Own::facts || own_ == Own::audit));
+                (part.type == backend::DataRow &&
+                 (own_ == Own::facts || own_ == Own::audit || own_ == Own::limits));
   switch (kind_of(part.type)) {
     case Kind::unknown:
       isolation_fault("message of an unknown type");
@@ -221,6 +222,7 @@ bool Server::end_message(char type, std::span<const std::byte> body) {
     case backend::DataRow:
       if (facts_ != nullptr) facts_->reader.row(body);
       if (audit_ != nullptr) audit_->row(body);
+      if (own_ == Own::limits) limits_row(body);
       return true;
     case backend::CopyInResponse: {
       bool violation = false;
@@ -264,7 +266,7 @@ bool Server::error_response(std::span<const std::byte> body) {
   }
   if (error) {
     const bool last = error->severity == "FATAL" || error->severity == "PANIC";
-    if (last && client_ == nullptr && queue_.empty()) {
+    if (last && ((client_ == nullptr && queue_.empty()) || own_ == Own::replay)) {
       // An administrator, a shutdown: nobody is to get this connection any more.
       discard(error->message);
       return false;

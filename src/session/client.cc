@@ -103,6 +103,7 @@ void Client::wait_begun() {
 
 void Client::server_usable() {
   usable_ = true;
+  links_lost_ = 0;
   if (phase_ == Phase::login_waiting) {
     finish_login();
     return;
@@ -165,6 +166,18 @@ void Client::server_refused(const wire::ParsedError& error) {
   if (!begun_failed(fields)) fatal(fields);
 }
 
+void Client::link_lost(std::string_view sqlstate, std::string_view message, bool cancelled) {
+  // What ends every connection must not go on doing so.
+  constexpr std::uint8_t links_lost_max = 3;
+  if (++links_lost_ > links_lost_max) return server_lost(sqlstate, message, true);
+  server_ = nullptr;
+  usable_ = false;
+  if (phase_ == Phase::login_waiting) return pool_->acquire(*this);
+  phase_ = Phase::idle;
+  if (cancelled) return cancel_held();
+  resume();
+}
+
 void Client::server_lost(std::string_view sqlstate, std::string_view message, bool readable) {
   server_ = nullptr;
   usable_ = false;
@@ -201,17 +214,27 @@ void Client::notify_waiting() {
 
 void Client::parameter_changed(const Defaults& defaults, const Overrides& overrides) {
   defaults_ = defaults;
-  overrides_ = overrides;
+  overrides_are(overrides);
 }
 
 void Client::settings_are(const Defaults& defaults, const Overrides& overrides) {
   defaults_ = defaults;
-  overrides_ = overrides;
+  Overrides all = overrides;
   // RESET takes them back to what the startup packet said, which PostgreSQL does not know of.
   for (const auto& [name, value] : startup_overrides_.list()) {
-    if (find_parameter(overrides_.list(), name) == nullptr)
-      overrides_ = shard_.parameters().with(overrides_, name, value);
+    if (find_parameter(all.list(), name) == nullptr)
+      all = shard_.parameters().with(all, name, value);
   }
+  overrides_are(all);
+}
+
+void Client::parameters_reset() { overrides_are(startup_overrides_); }
+
+void Client::overrides_are(const Overrides& overrides) {
+  overrides_ = overrides;
+  const Parameter* const limit = find_parameter(overrides_.list(), idle_session_timeout_name);
+  const auto own = limit == nullptr ? std::nullopt : setting_duration(limit->value);
+  if (std::exchange(idle_limit_, own) != own) arm_timer();
 }
 
 void Client::parameters_canonical(const Overrides& overrides) {
@@ -223,7 +246,7 @@ void Client::parameters_canonical(const Overrides& overrides) {
     if (believed == nullptr || reported == nullptr || believed->value == value) continue;
     wire::append_parameter_status(messages, reported->name, value);
   }
-  overrides_ = overrides;
+  overrides_are(overrides);
   if (login_ == nullptr) send_text(messages);
 }
 

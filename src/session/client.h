@@ -79,6 +79,9 @@ class Client final : public ring::Stream {
   void answered(ring::Instant now) { requested_ = now; }  // nothing is outstanding any more
   void unlink();  // the server connection is free of this client
   void server_refused(const wire::ParsedError& error);  // no server connection can be had
+  // Its server connection has ended before anything was sent for this client: it goes on with another, a few times.
+  // Cancelled: it has asked for that meanwhile.
+  void link_lost(std::string_view sqlstate, std::string_view message, bool cancelled);
   // Its server connection has ended. No message: the server's own last words were passed on. Not readable:
   // in the middle of a message to this client.
   void server_lost(std::string_view sqlstate, std::string_view message, bool readable);
@@ -92,7 +95,7 @@ class Client final : public ring::Stream {
   void cancel_waiting();
   // The link is over before anything of the request was sent: that ends with 57014.
   void cancel_held();
-  void parameters_reset() { overrides_ = startup_overrides_; }
+  void parameters_reset();
   // An audit's answer: what this session has set is what PostgreSQL says it has.
   void settings_are(const Defaults& defaults, const Overrides& overrides);
   // What it sends is held until the server connection has answered something of ours; gate_open() ends that.
@@ -339,6 +342,8 @@ class Client final : public ring::Stream {
   void leave_server();
   void end(bool after_last_words);
   void arm_timer();
+  [[nodiscard]] ring::Duration idle_session_limit() const;
+  void overrides_are(const Overrides& overrides);
   [[nodiscard]] bool over_limit(ring::Instant since, ring::Duration limit,
                                 ring::Instant& earliest) const;
   void log_disconnect(std::string_view reason) const;
@@ -363,6 +368,7 @@ class Client final : public ring::Stream {
   bool logged_in_ = false;
   bool long_cancel_key_ = false;  // it speaks protocol 3.2
   Dropping dropping_ = Dropping::nothing;
+  std::uint8_t links_lost_ = 0;  // in a row
   wire::Replication replication_ = wire::Replication::none;
 
   std::vector<ring::Slice> held_;  // received while waiting, or a message that is not complete yet
@@ -376,8 +382,9 @@ class Client final : public ring::Stream {
   std::unique_ptr<std::pair<std::string, std::string>> last_words_;  // SQLSTATE and message
   Defaults defaults_;                                                // as the client was told
   Overrides overrides_;
-  Overrides startup_overrides_;            // what RESET ALL goes back to
-  std::unique_ptr<AbortedBlock> aborted_;  // while begun_ is failed
+  std::optional<ring::Duration> idle_limit_;  // its idle_session_timeout, of overrides_
+  Overrides startup_overrides_;               // what RESET ALL goes back to
+  std::unique_ptr<AbortedBlock> aborted_;     // while begun_ is failed
   std::unique_ptr<ClientLogin> login_;
   std::unique_ptr<ConsoleSession> console_;
   Walsender* walsender_ = nullptr;

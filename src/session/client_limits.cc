@@ -1,6 +1,8 @@
-// The time limits of a client: [timeouts] query, transaction, idle_transaction, client_idle, client_login.
+// The time limits of a client: [timeouts] query, transaction, idle_transaction, client_idle, client_login, and the
+// idle_session_timeout of its session.
 #include <algorithm>
 
+#include "src/pool/pool.h"
 #include "src/server/server.h"
 #include "src/session/client.h"
 #include "src/shard/shard.h"
@@ -16,13 +18,20 @@ bool Client::over_limit(ring::Instant since, ring::Duration limit, ring::Instant
   return false;
 }
 
+// idle_session_timeout, which in transaction mode PostgreSQL cannot keep: none of its sessions is the client's.
+ring::Duration Client::idle_session_limit() const {
+  if (pool_ == nullptr || pool_->settings().mode == PoolMode::session) return ring::Duration{0};
+  return idle_limit_ ? *idle_limit_ : pool_->parameters().idle_limit();
+}
+
 void Client::arm_timer() {
   // One lazy timer: set when a limit may come to apply, looked at when it is due.
   const auto& limits = shard_.config().timeouts;
   ring::Duration shortest = ring::Duration::max();
   for (const ring::Duration limit :
        {ring::Duration{limits.query}, ring::Duration{limits.transaction},
-        ring::Duration{limits.idle_transaction}, ring::Duration{limits.client_idle}}) {
+        ring::Duration{limits.idle_transaction}, ring::Duration{limits.client_idle},
+        idle_session_limit()}) {
     if (limit > ring::Duration{0}) shortest = std::min(shortest, limit);
   }
   if (shortest == ring::Duration::max()) return;
@@ -52,6 +61,10 @@ void Client::timer_due() {
         return fatal(wire::sqlstate::idle_session_timeout,
                      "terminating connection due to idle client (timeouts.client_idle)");
       }
+      if (begun_ == Begun::no && over_limit(requested_, idle_session_limit(), earliest)) {
+        return fatal(wire::sqlstate::idle_session_timeout,
+                     "terminating connection due to idle-session timeout");
+      }
       break;
     case Phase::linked: {
       const bool running = !server_->queue().empty();
@@ -67,6 +80,12 @@ void Client::timer_due() {
       if (open && !running && over_limit(requested_, limits.idle_transaction, earliest)) {
         return fatal(wire::sqlstate::idle_in_transaction_session_timeout,
                      "terminating connection due to idle transaction (timeouts.idle_transaction)");
+      }
+      // Tied to it: the server connection itself has no limit, unless it is the client's own.
+      if (!open && !running && between_messages() &&
+          over_limit(requested_, idle_session_limit(), earliest)) {
+        return fatal(wire::sqlstate::idle_session_timeout,
+                     "terminating connection due to idle-session timeout");
       }
       break;
     }

@@ -308,6 +308,7 @@ void Client::finish_login() {
   ++pool_->stats().logins;
   const std::string rest = std::move(login_->input);
   startup_overrides_ = overrides_;
+  overrides_are(startup_overrides_);
   login_.reset();
   receive_options({.group = buffer_group::client, .credit = flow::client_credit});
   phase_ = Phase::idle;

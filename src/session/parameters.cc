@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
+#include <chrono>
+#include <cmath>
 
 #include "src/base/check.h"
 #include "wire/literal.h"
@@ -224,6 +227,35 @@ std::string replay_sql(const Overrides& from, const Overrides& to, const Paramet
   if (role != nullptr && (comes(*role) || session_changes || session_goes || role_was_given_up))
     config.set(role->name, role->value);
   return sql;
+}
+
+std::optional<ring::Duration> setting_duration(std::string_view text) {
+  const auto trim = [&] {
+    text.remove_prefix(std::min(text.find_first_not_of(" \t\r\n\f\v"), text.size()));
+  };
+  trim();
+  double number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc{}) return std::nullopt;
+  text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+  trim();
+  while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
+  struct Unit {
+    std::string_view name;
+    double milliseconds;
+  };
+  constexpr std::array<Unit, 7> units{{{"", 1.0},
+                                       {"us", 0.001},
+                                       {"ms", 1.0},
+                                       {"s", 1000.0},
+                                       {"min", 60'000.0},
+                                       {"h", 3'600'000.0},
+                                       {"d", 86'400'000.0}}};
+  const auto unit = std::ranges::find(units, text, &Unit::name);
+  constexpr double longest = 2'147'483'647.0;  // a setting's, in milliseconds
+  if (unit == units.end() || !(number >= 0) || number * unit->milliseconds > longest)
+    return std::nullopt;
+  return std::chrono::milliseconds{std::llround(number * unit->milliseconds)};
 }
 
 std::string planning_settings(const ParameterList& overrides) {

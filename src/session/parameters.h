@@ -16,6 +16,8 @@
 #include <utility>
 #include <vector>
 
+#include "ring/clock.h"
+
 namespace pgring {
 
 struct Parameter {
@@ -88,6 +90,12 @@ using Defaults = std::shared_ptr<const ParameterList>;
 // whole or not at all. `base` is what connect_query has set: what goes back to its default goes back to that.
 [[nodiscard]] std::string replay_sql(const Overrides& from, const Overrides& to,
                                      const ParameterList& base = {});
+
+inline constexpr std::string_view idle_session_timeout_name = "idle_session_timeout";
+
+// A setting that is a time, as PostgreSQL reads it: a number, without a unit of milliseconds. Nullopt: it is none.
+// Source: src/backend/utils/misc/guc.c (parse_int, time_unit_conversion_table).
+[[nodiscard]] std::optional<ring::Duration> setting_duration(std::string_view text);
 
 // Those of a session's settings that may change what a text means to PostgreSQL, in one string: statements are shared
 // by clients for which they agree.

@@ -179,6 +179,8 @@ void Postgres::query(Backend& backend, std::string_view sql) {
     }
   } else if (sql.starts_with("SELECT pg_catalog.set_config") || sql.starts_with("RESET")) {
     set(backend, sql);
+  } else if (sql.starts_with("/* pgring: ")) {
+    // After a login; it has no limits.
   } else {
     const std::array<wire::ColumnDescription, 1> columns{{{"echo", 25, -1}}};
     wire::append_row_description(backend.output, columns);

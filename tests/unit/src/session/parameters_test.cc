@@ -2,6 +2,10 @@
 
 #include <doctest/doctest.h>
 
+#include <chrono>
+#include <cstdint>
+#include <string_view>
+
 using pgring::erase_parameter;
 using pgring::find_parameter;
 using pgring::Overrides;
@@ -9,6 +13,7 @@ using pgring::ParameterList;
 using pgring::ParameterTable;
 using pgring::planning_settings;
 using pgring::put_parameter;
+using pgring::setting_duration;
 
 namespace {
 
@@ -98,4 +103,26 @@ TEST_CASE("planning settings: equal for equal settings, however spelled, and for
   // A value cannot pass for the next setting: no value holds a zero byte.
   CHECK(planning_settings(list_of({{"a.b", "1c.d=2"}})) !=
         planning_settings(list_of({{"a.b", "1"}, {"c.d", "2"}})));
+}
+
+TEST_CASE("parameters: a setting that is a time is read with PostgreSQL's units") {
+  using std::chrono::milliseconds;
+  const auto is = [](std::string_view text, std::int64_t expected) {
+    const auto read = setting_duration(text);
+    REQUIRE(read.has_value());
+    CHECK(*read == milliseconds{expected});
+  };
+  is("0", 0);
+  is("5000", 5000);
+  is("5s", 5000);
+  is(" 2 min ", 120'000);
+  is("1.5s", 1500);
+  is("1h", 3'600'000);
+  is("1d", 86'400'000);
+  is("1500us", 2);
+  is("2147483647", 2'147'483'647);
+  for (const std::string_view bad : {"", "?", "-1", "5x", "5 s s", "2147483648", "1e300d", "nan"}) {
+    CAPTURE(bad);
+    CHECK_FALSE(setting_duration(bad).has_value());
+  }
 }
