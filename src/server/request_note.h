@@ -18,6 +18,7 @@ struct RequestNote {
     forget,    // the client's Close of `name`
     begin,     // the BEGIN the client was answered before: it must not fail
     fail,      // made to fail, so that the transaction has
+    restore,   // behind the client's RESET: what that does not know of
     refuse,    // made to fail: the client gets `error` instead of the server's
   };
   Kind kind = Kind::prepare;

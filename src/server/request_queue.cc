@@ -46,6 +46,7 @@ bool RequestQueue::changes_statements(const RequestEntry& entry) {
       return true;
     case RequestNote::Kind::begin:
     case RequestNote::Kind::fail:
+    case RequestNote::Kind::restore:
     case RequestNote::Kind::refuse:
       return false;
   }

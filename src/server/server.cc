@@ -227,6 +227,7 @@ void Server::own_finished() {
       release_due_ = true;
       return;
     case Own::audit:
+      if (audit_again()) return;
       return audit_finished();
     case Own::facts:
       facts_finished();
@@ -237,6 +238,7 @@ void Server::own_finished() {
 }
 
 void Server::replay_finished() {
+  if (replay_again()) return;
   Client* const client = client_;
   const auto cancel = std::exchange(cancel_waiting_, std::nullopt);
   if (cancel) shard_.cancel_forwarded(*cancel);
@@ -244,7 +246,7 @@ void Server::replay_finished() {
     // Nothing was set: one failing statement undoes all of them. The query must not run in another state
     // than its client asked for.
     detach_client();
-    if (client != nullptr) client->server_refused(own_error_);
+    if (client != nullptr) client->replay_refused(own_error_);
     release_due_ = true;
     return;
   }

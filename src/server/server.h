@@ -134,6 +134,8 @@ class Server final : public ring::Stream {
   // A transaction for the client, whose own BEGIN is answered already; and one that has failed already.
   void begin_for_client();
   void fail_for_client();
+  // Settings behind the client's own RESET, in its transaction.
+  void restore_for_client(std::string_view sql);
   // What PostgreSQL works at is not what the client asked for, but has to be done before that: a cancel would hit it.
   [[nodiscard]] bool prepares_for_client() const {
     return !queue_.empty() && queue_.front().reply == Reply::swallow;
@@ -237,6 +239,7 @@ class Server final : public ring::Stream {
   [[nodiscard]] bool error_response(std::span<const std::byte> body);
   [[nodiscard]] bool ready_for_query(std::span<const std::byte> body);
   void link_over();
+  [[nodiscard]] bool transaction_may_be_over();
   void own_finished();
   void replay_finished();
   void parameter_status(std::span<const std::byte> body);
@@ -283,6 +286,9 @@ class Server final : public ring::Stream {
   void begin_connect_query();
   void limits_row(std::span<const std::byte> data_row_body);
   void limits_finished();
+  [[nodiscard]] bool stopped_by_a_limit() const;
+  [[nodiscard]] bool replay_again();
+  [[nodiscard]] bool audit_again();
   [[nodiscard]] bool lift_idle_limit();
   void idle_limit_lifted();
   void overrides_known();
@@ -367,9 +373,10 @@ class Server final : public ring::Stream {
   std::vector<std::uint32_t> described_types_;
   Defaults defaults_;
   Overrides overrides_;
-  Overrides replayed_;       // what a replay will have set, with the server's spelling
-  ParameterList base_;       // what connect_query has set, and pgring itself after the login
-  std::string limit_found_;  // while own_ is limits
+  Overrides replayed_;  // what a replay will have set, with the server's spelling
+  ParameterList base_;  // what connect_query has set, and pgring itself after the login
+  std::string limit_found_;    // while own_ is limits
+  std::uint8_t attempts_ = 0;  // of what own_ is for, beyond the first
   // Reported during the link and explained by no text.
   struct Unexplained {
     std::string name;

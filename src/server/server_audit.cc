@@ -121,6 +121,14 @@ void Audit::row(std::span<const std::byte> body) {
   malformed_ = true;
 }
 
+void Audit::restart() {
+  Audit again;
+  again.sql = std::move(sql);
+  again.sets_anew = sets_anew;
+  again.answers = again.answers_due = answers_due;
+  *this = std::move(again);
+}
+
 void Server::begin_audit() {
   audit_ = std::make_unique<Audit>();
   ++pool_.stats().audits;
@@ -129,7 +137,7 @@ void Server::begin_audit() {
   // Its client's own limit is not for this. What it is stands in the row, and is back with the transaction's end.
   if (find_parameter(overrides_.list(), "statement_timeout") != nullptr) {
     // In milliseconds, as pg_settings has it.
-    ++audit_->answers;
+    audit_->answers = ++audit_->answers_due;
     sql =
         "SELECT 't', (EXTRACT(epoch FROM pg_catalog.current_setting('statement_timeout')"
         "::pg_catalog.interval) OPERATOR(pg_catalog.*) 1000)::pg_catalog.int8::pg_catalog.text,"
@@ -160,7 +168,8 @@ void Server::begin_audit() {
     audit_->sets_anew = !anew.empty();
     sql += anew;
   }
-  run_own(Own::audit, sql);
+  audit_->sql = std::move(sql);
+  run_own(Own::audit, audit_->sql);
 }
 
 // Settings that PostgreSQL lists nowhere, which a function may have made, go with all others; those that are to be there are

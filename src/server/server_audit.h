@@ -22,9 +22,13 @@ struct Audit {
   std::optional<std::string> statement_timeout;  // the session's, where another was set to ask
   std::string statement_timeout_default;         // likewise: what RESET makes of it
   PinReasons pins;                               // what else there is
-  std::uint32_t answers = 1;                     // still to come that have rows of these
+  std::uint32_t answers_due = 1;                 // that have rows of these
+  std::uint32_t answers = 1;                     // … still to come
   bool sets_anew = false;                        // all settings, along with it
+  std::string sql;                               // what was asked; to ask again
 
+  // What was found of it is forgotten.
+  void restart();
   void row(std::span<const std::byte> body);  // a DataRow's
   [[nodiscard]] bool malformed() const { return malformed_; }
 

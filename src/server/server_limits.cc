@@ -2,7 +2,6 @@
 // is as good as off on them, and clients are held to it by pgring (client_limits.cc): to their own, or to the default that is asked
 // for after each login. One round trip, which a login of several does not notice; nothing tells it but a question, as a
 // startup option in its place would hide it.
-#include <algorithm>
 #include <charconv>
 #include <string>
 #include <utility>
@@ -10,6 +9,8 @@
 #include "src/log/log.h"
 #include "src/pool/pool.h"
 #include "src/server/server.h"
+#include "src/server/server_audit.h"
+#include "src/session/client.h"
 #include "src/shard/shard.h"
 #include "wire/byte_reader.h"
 #include "wire/sqlstate.h"
@@ -27,6 +28,9 @@ constexpr std::string_view question =
 constexpr std::string_view no_limit = "2147483647";
 constexpr std::string_view switch_off =
     "SELECT pg_catalog.set_config('idle_session_timeout', '2147483647', false)";
+
+// A limit of a millisecond need not stop each attempt.
+constexpr std::uint8_t attempts_max = 50;
 
 bool knows_idle_session_timeout(const ParameterList& reported) {
   const Parameter* const version = find_parameter(reported, "server_version");
@@ -84,6 +88,38 @@ void Server::limits_finished() {
   if (limit == ring::Duration::zero()) return begin_connect_query();
   put_parameter(base_, idle_session_timeout_name, no_limit);
   run_own(Own::limits, switch_off);
+}
+
+// statement_timeout, lock_timeout: PostgreSQL applies the client's own to what pgring asks, too. That does not
+// concern the client; and what is asked of a session is not to be left unanswered.
+bool Server::stopped_by_a_limit() const {
+  return own_failed_ && (own_error_.sqlstate == wire::sqlstate::query_canceled ||
+                         own_error_.sqlstate == wire::sqlstate::lock_not_available);
+}
+
+// A replay is done as a whole or not at all. What is set LOCAL first gives way to what it sets itself, and ends with it.
+bool Server::replay_again() {
+  if (!stopped_by_a_limit() || client_ == nullptr || ++attempts_ > attempts_max) {
+    attempts_ = 0;
+    return false;
+  }
+  std::string sql = "SET LOCAL statement_timeout = 0;SET LOCAL lock_timeout = 0;";
+  sql += replays_anew_ ? replay_anew_sql(client_->overrides())
+                       : replay_sql(overrides_, client_->overrides(), base_);
+  replayed_ = client_->overrides();
+  run_own(Own::replay, sql);
+  return true;
+}
+
+// True: it is not over. It takes the statement_timeout off first, which that can stop, too.
+bool Server::audit_again() {
+  if (!stopped_by_a_limit() || status_ != 'I' || ++attempts_ > attempts_max) {
+    attempts_ = 0;
+    return false;
+  }
+  audit_->restart();
+  run_own(Own::audit, audit_->sql);
+  return true;
 }
 
 // A client has set a limit of its own on this connection, which is not to meet it while nobody uses it.

@@ -221,7 +221,7 @@ bool Server::end_message(char type, std::span<const std::byte> body) {
       return true;
     case backend::DataRow:
       if (facts_ != nullptr) facts_->reader.row(body);
-      if (audit_ != nullptr) audit_->row(body);
+      if (own_ == Own::audit) audit_->row(body);
       if (own_ == Own::limits) limits_row(body);
       return true;
     case backend::CopyInResponse: {
@@ -291,6 +291,9 @@ bool Server::open_gate_when_answered() {
 
 bool Server::ready_for_query(std::span<const std::byte> body) {
   const bool swallowed = !queue_.empty() && queue_.front().reply == Reply::swallow;
+  // What may be the last of a transaction, though the client did not ask for it.
+  const bool restored = swallowed && queue_.front().note != nullptr &&
+                        queue_.front().note->kind == RequestNote::Kind::restore;
   if (body.size() != 1 || !queue_.answered()) {
     isolation_fault("ReadyForQuery that nobody asked for");
     return false;
@@ -307,10 +310,11 @@ bool Server::ready_for_query(std::span<const std::byte> body) {
   }
   if (swallowed) {
     // What was held for it is what a cancel means.
-    (void)open_gate_when_answered();
+    const bool opened = open_gate_when_answered();
     if (!is_open() || phase_ != Phase::ready) return false;
     send_waiting_cancel();
-    return is_open() && phase_ == Phase::ready;
+    if (!opened || !restored || client_ == nullptr) return is_open() && phase_ == Phase::ready;
+    return transaction_may_be_over();
   }
   auto& stats = pool_.stats();
   const auto now = shard_.now();
@@ -336,6 +340,11 @@ bool Server::ready_for_query(std::span<const std::byte> body) {
     return false;
   }
   if (queue_.empty()) client_->answered(now);
+  return transaction_may_be_over();
+}
+
+// False: its client has gone.
+bool Server::transaction_may_be_over() {
   if (!open_gate_when_answered()) return is_open() && phase_ == Phase::ready;
   if (!queue_.owes_ready() && client_->say_last_words()) return is_open() && phase_ == Phase::ready;
   // Not only when it is just so many: the ends of copies are popped along.

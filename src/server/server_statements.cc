@@ -149,6 +149,10 @@ void Server::fail_for_client() {
                 RequestNote::Kind::fail);
 }
 
+void Server::restore_for_client(std::string_view sql) {
+  swallow_query(sql, RequestNote::Kind::restore);
+}
+
 void Server::close_unnamed() {
   std::string out;
   wire::append_close(out, {.kind = 'S', .name = {}});
@@ -219,6 +223,7 @@ void Server::note_dropped(const RequestEntry& entry) {
     case RequestNote::Kind::unnamed:
     case RequestNote::Kind::begin:
     case RequestNote::Kind::fail:
+    case RequestNote::Kind::restore:
     case RequestNote::Kind::refuse:
       return;
   }

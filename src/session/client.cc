@@ -104,6 +104,7 @@ void Client::wait_begun() {
 void Client::server_usable() {
   usable_ = true;
   links_lost_ = 0;
+  replay_refused_ = false;
   if (phase_ == Phase::login_waiting) {
     finish_login();
     return;
@@ -210,31 +211,6 @@ void Client::notify_waiting() {
                                         .detail = {},
                                         .hint = {}});
   send_text(notice);
-}
-
-void Client::parameter_changed(const Defaults& defaults, const Overrides& overrides) {
-  defaults_ = defaults;
-  overrides_are(overrides);
-}
-
-void Client::settings_are(const Defaults& defaults, const Overrides& overrides) {
-  defaults_ = defaults;
-  Overrides all = overrides;
-  // RESET takes them back to what the startup packet said, which PostgreSQL does not know of.
-  for (const auto& [name, value] : startup_overrides_.list()) {
-    if (find_parameter(all.list(), name) == nullptr)
-      all = shard_.parameters().with(all, name, value);
-  }
-  overrides_are(all);
-}
-
-void Client::parameters_reset() { overrides_are(startup_overrides_); }
-
-void Client::overrides_are(const Overrides& overrides) {
-  overrides_ = overrides;
-  const Parameter* const limit = find_parameter(overrides_.list(), idle_session_timeout_name);
-  const auto own = limit == nullptr ? std::nullopt : setting_duration(limit->value);
-  if (std::exchange(idle_limit_, own) != own) arm_timer();
 }
 
 void Client::parameters_canonical(const Overrides& overrides) {

@@ -6,9 +6,9 @@
 // Life:   from accept until its stream is closed; then the shard destroys it.
 // Files:  client.cc life and links, client_limits.cc its time limits, client_login.cc and client_auth.cc the login, client_relay.cc messages
 //         (hot path), client_extended.cc prepared statements, client_query.cc what texts mean,
-//         client_reuse.cc a Parse that PostgreSQL is spared, client_begin.cc a BEGIN without a server connection,
-//         client_aborted.cc one that got none, client_cancel.cc requests that are cancelled while they wait,
-//         replication.cc clients that replicate.
+//         client_settings.cc its settings, client_reuse.cc a Parse that PostgreSQL is spared,
+//         client_begin.cc a BEGIN without a server connection, client_aborted.cc one that got none,
+//         client_cancel.cc requests that are cancelled while they wait, replication.cc clients that replicate.
 // Errors: a client that breaks the protocol gets a FATAL with its SQLSTATE and is closed; nobody else notices.
 #pragma once
 
@@ -79,6 +79,8 @@ class Client final : public ring::Stream {
   void answered(ring::Instant now) { requested_ = now; }  // nothing is outstanding any more
   void unlink();  // the server connection is free of this client
   void server_refused(const wire::ParsedError& error);  // no server connection can be had
+  void replay_refused(
+      const wire::ParsedError& error);  // one, but not with what this client has set
   // Its server connection has ended before anything was sent for this client: it goes on with another, a few times.
   // Cancelled: it has asked for that meanwhile.
   void link_lost(std::string_view sqlstate, std::string_view message, bool cancelled);
@@ -308,6 +310,12 @@ class Client final : public ring::Stream {
                                                     std::string& out);
   [[nodiscard]] std::optional<AbortedBlock::Known> known_statement(std::string_view name) const;
 
+  // client_settings.cc
+  [[nodiscard]] bool answer_reset(std::span<const std::byte> body);
+  void take_back(ParameterList& list, std::string_view name) const;
+  void tell_changes(const ParameterList& list, std::string& out) const;
+  [[nodiscard]] std::optional<Verdict> begin_reset(std::string_view text);
+
   // client_query.cc
   [[nodiscard]] Verdict begin_query(const wire::Framer::Part& part,
                                     std::span<const std::byte> body);
@@ -369,6 +377,7 @@ class Client final : public ring::Stream {
   bool long_cancel_key_ = false;  // it speaks protocol 3.2
   Dropping dropping_ = Dropping::nothing;
   std::uint8_t links_lost_ = 0;  // in a row
+  bool replay_refused_ = false;  // what it has set cannot be set again
   wire::Replication replication_ = wire::Replication::none;
 
   std::vector<ring::Slice> held_;  // received while waiting, or a message that is not complete yet

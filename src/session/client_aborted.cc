@@ -20,7 +20,7 @@ namespace frontend = wire::frontend;
 
 // False: there is no such transaction.
 bool Client::begun_failed(const wire::ErrorFields& fields) {
-  if (begun_ == Begun::no) return false;
+  if (begun_ == Begun::no || phase_ == Phase::closing || !is_open()) return false;
   log::info("a transaction got no server connection", {{"shard", shard_.index()},
                                                        {"conn", id_},
                                                        {"database", database_},

@@ -47,6 +47,9 @@ Client::Verdict Client::begin_query(const wire::Framer::Part& part,
           traits.has_any(SqlTrait::prepare | SqlTrait::execute | SqlTrait::deallocate)) {
         if (const auto verdict = begin_sql_prepare(text)) return *verdict;
       }
+      if (traits.has(SqlTrait::settings) && traits.statements == 1) {
+        if (const auto verdict = begin_reset(text)) return *verdict;
+      }
       if (traits.has(SqlTrait::discard_all) && traits.statements == 1) forget_all_names();
     }
   }
@@ -174,6 +177,8 @@ bool Client::set_plainly(const wire::SqlTraits& traits, std::string_view text) {
   }
   auto set = wire::plain_set(text);
   if (!set) return false;
+  // Back to the startup packet's, which PostgreSQL does not know of.
+  if (!set->value && find_parameter(startup_overrides_.list(), set->name) != nullptr) return false;
   server_->plain_set(std::move(*set));
   return true;
 }

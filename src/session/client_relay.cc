@@ -188,7 +188,8 @@ Client::Verdict Client::begin_message(const wire::Framer::Part& part,
 Client::Verdict Client::begin_unlinked(const wire::Framer::Part& part,
                                        std::span<const std::byte> body) {
   if (dropping_ != Dropping::nothing) return drop_cancelled(part.type);
-  if (part.type == frontend::Query && part.ends && (answer_begin(body) || answer_end(body)))
+  if (part.type == frontend::Query && part.ends &&
+      (answer_begin(body) || answer_end(body) || answer_reset(body)))
     return Verdict::drop;
   switch (part.type) {
     case frontend::CopyData:  // late, after the server ended the copy: PostgreSQL drops these too
