@@ -304,9 +304,7 @@ class Server final : public ring::Stream {
   void call_off_move();
   void stay();
 
-  [[nodiscard]] bool is_logging_in() const {
-    return phase_ != Phase::ready || own_ == Own::limits || own_ == Own::connect_query;
-  }
+  [[nodiscard]] bool is_logging_in() const { return phase_ != Phase::ready || login_ != nullptr; }
   void release();  // to the pool; nothing is outstanding
   void detach_client();
   void begin_closing();
