@@ -7,6 +7,7 @@ import time
 
 import psycopg
 import pytest
+from harness.audits import audits, looked_into, totals
 from harness.raw import bind, errors, execute, parse, query, sync, unnamed
 from harness.session_states import ANYTHING, LOCKS
 from harness.steer import prepared, rows, used
@@ -41,24 +42,6 @@ def leaves(postgres):
                                "create or replace view viewed as select leave() as n; grant all on viewed to public")
         return lambda on: postgres.admin.execute("update switch set on_now = %s", [on])
     return make
-
-
-def totals(pooler):
-    return {row["name"]: int(row["value"]) for row in pooler.show("TOTALS")}
-
-
-def audits(pooler):
-    return totals(pooler)["total_audit_count"]
-
-
-def looked_into(pooler):
-    """Nothing is under way, and nothing comes: what ran is known."""
-    def count():
-        pooler.settle()
-        before = audits(pooler)
-        time.sleep(0.4)
-        return audits(pooler) == before
-    until(count, "all connections are looked into")
 
 
 def harmless(pooler, client, ask):

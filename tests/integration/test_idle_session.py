@@ -4,6 +4,7 @@ uses yet concerns nobody."""
 import time
 
 import pytest
+from harness.audits import looked_into
 from harness.proxy import Proxy
 from harness.raw import bind, errors, execute, kinds, parse, query, sync
 from harness.wait import until
@@ -133,6 +134,8 @@ def test_a_connection_that_ends_before_anything_was_sent_concerns_nobody(pgring,
         second = raw(pooler).login(application_name="b")
         assert second.value("select 1") == "1" and first.value("select 1") == "1"
         pid = first.value("select pg_backend_pid()")
+        looked_into(pooler)
+        assert first.value("select pg_backend_pid()") == pid
         # Its goodbye has not come yet when the second client gets it, whose settings are others.
         proxy.replies.clear()
         postgres.admin.execute(f"select pg_terminate_backend({pid})")
