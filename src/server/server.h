@@ -4,7 +4,8 @@
 //         they are for. Knows the session state that is confirmed by replies.
 // Owner:  its Pool, on its shard. Life: made by Pool::open_server, destroyed after its stream is closed,
 //         which is when PostgreSQL has closed its side: until then it counts against the pool's size.
-// Files:  server.cc life and release, server_login.cc the login, server_relay.cc replies (hot path),
+// Files:  server.cc life and release, server_login.cc the login, server_relay.cc replies and server_ready.cc where a
+//         request ends (hot path), server_end.cc how the connection ends,
 //         server_statements.cc prepared statements, server_audit.cc what state a session left,
 //         server_watch.cc when that is asked for and whose it is, server_limits.cc idle_session_timeout,
 //         server_facts.cc what the instance tells of its limits, server_move.cc the way to another shard.
@@ -237,14 +238,15 @@ class Server final : public ring::Stream {
   [[nodiscard]] bool begin_message(const wire::Framer::Part& part);
   [[nodiscard]] bool end_message(char type, std::span<const std::byte> body);
   [[nodiscard]] bool error_response(std::span<const std::byte> body);
-  [[nodiscard]] bool ready_for_query(std::span<const std::byte> body);
-  void link_over();
-  [[nodiscard]] bool transaction_may_be_over();
-  void own_finished();
-  void replay_finished();
   void parameter_status(std::span<const std::byte> body);
   void command_complete(std::span<const std::byte> body);
   void isolation_fault(std::string_view what);
+
+  // server_ready.cc
+  [[nodiscard]] bool open_gate_when_answered();
+  [[nodiscard]] bool ready_for_query(std::span<const std::byte> body);
+  [[nodiscard]] bool transaction_may_be_over();
+  void link_over();
 
   // server_statements.cc
   void answer_parse();
@@ -259,7 +261,6 @@ class Server final : public ring::Stream {
   void statements_gone();
   void swallow_query(std::string_view sql, RequestNote::Kind kind);
   void send_waiting_cancel();
-  [[nodiscard]] bool open_gate_when_answered();
 
   // server_audit.cc
   void begin_audit();
@@ -305,14 +306,18 @@ class Server final : public ring::Stream {
   void stay();
 
   [[nodiscard]] bool is_logging_in() const { return phase_ != Phase::ready || login_ != nullptr; }
+  void own_finished();
+  void replay_finished();
   void release();  // to the pool; nothing is outstanding
   void detach_client();
+  void send_text(std::string_view messages);
+
+  // server_end.cc
   void begin_closing();
   void finish_in_time();
   enum class End : std::uint8_t { seen, reset, unknown };  // of the stream
   [[nodiscard]] static End end_of(int error);
   void gone(End end);
-  void send_text(std::string_view messages);
   void lose_client(std::string_view sqlstate, std::string_view message);
 
   Shard& shard_;
@@ -371,8 +376,8 @@ class Server final : public ring::Stream {
   std::vector<std::uint32_t> described_types_;
   Defaults defaults_;
   Overrides overrides_;
-  Overrides replayed_;  // what a replay will have set, with the server's spelling
-  ParameterList base_;  // what connect_query has set, and pgring itself after the login
+  Overrides replayed_;         // what a replay will have set, with the server's spelling
+  ParameterList base_;         // what connect_query has set, and pgring itself after the login
   std::string limit_found_;    // while own_ is limits
   std::uint8_t attempts_ = 0;  // of what own_ is for, beyond the first
   // Reported during the link and explained by no text.
