@@ -43,6 +43,9 @@ Failure failure_of(const wire::ParsedError& error) {
   return Failure::full;
 }
 
+// Of server connections in a row, before whoever waits is told.
+constexpr std::uint32_t ended_early_max = 3;
+
 std::int64_t count_of(ring::Instant when) { return when.time_since_epoch().count(); }
 
 }  // namespace
@@ -298,14 +301,17 @@ void Pool::open_with(Permit permit) {
 
 void Pool::login_succeeded() {
   --opening_;
+  ended_early_ = 0;
   home_.failure.clear();
 }
 
-void Pool::login_failed(Server& server, wire::ParsedError error, bool never_opened) {
+void Pool::login_failed(Server& server, wire::ParsedError error, FailedLogin how) {
   --opening_;
   const auto now = shard_.now();
   const ring::Duration retry = shard_.config().timeouts.server_login_retry;
-  const Failure failure = failure_of(error);
+  Failure failure = failure_of(error);
+  // An administrator may just have ended it. What ends every one of them is to be told.
+  if (how.was_let_in && ++ended_early_ < ended_early_max) failure = Failure::starting;
   if (failure == Failure::full) facts_desk_->ask_soon();
   budget().failed(home_.budget_id, failure, retry, now);
   last_failure_ = std::move(error);
@@ -315,7 +321,7 @@ void Pool::login_failed(Server& server, wire::ParsedError error, bool never_open
     home_.failure.set(*last_failure_, now + retry * 3 / 4);
     if (budget().held(home_.budget_id) == 0) refuse_everywhere();
   }
-  if (never_opened) server_closed(server);
+  if (how.never_opened) server_closed(server);
 }
 
 void Pool::not_idle(Server& server) {

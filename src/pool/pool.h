@@ -106,8 +106,11 @@ class Pool {
 
   // The server connection's reports.
   void login_succeeded();
-  // never_opened: it has no socket, so that no on_closed will come.
-  void login_failed(Server& server, wire::ParsedError error, bool never_opened);
+  struct FailedLogin {
+    bool never_opened;  // it has no socket, so that no on_closed will come
+    bool was_let_in;    // and ended before it served anybody
+  };
+  void login_failed(Server& server, wire::ParsedError error, FailedLogin how);
   void not_idle(Server& server);  // it is about to close
   void move_called_off(std::uint32_t part);
   void move_ready(Server& server, std::uint32_t part, ServerState state);  // retires it
@@ -237,8 +240,9 @@ class Pool {
   ring::Instant ask_again_{};
   ring::Duration busy_mean_{};  // of the latest links
   std::uint32_t opening_ = 0;
-  std::uint32_t asking_ = 0;  // connections that ask for facts
-  ring::Instant asked_at_{};  // the last of them
+  std::uint32_t ended_early_ = 0;  // in a row: let in by PostgreSQL, and ended before they served
+  std::uint32_t asking_ = 0;       // connections that ask for facts
+  ring::Instant asked_at_{};       // the last of them
   std::uint32_t clients_ = 0;
   bool paused_ = false;
   bool ending_ = false;

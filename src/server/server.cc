@@ -89,7 +89,7 @@ void Server::sent() {
 
 void Server::timer_due() {
   if (phase_ == Phase::closing) return gone(End::unknown);
-  if (phase_ == Phase::ready && (own_ == Own::facts || (own_ == Own::limits && !is_logging_in())))
+  if (phase_ == Phase::ready && own_ == Own::facts)
     return discard("the server does not answer what its limits are");
   if (phase_ == Phase::ready && at_rest_)
     return discard("the server does not answer what state its session has");

@@ -20,9 +20,6 @@ namespace {
 
 constexpr std::uint32_t first_version_with_idle_session_timeout = 14;
 
-// A server that is stopped does not answer.
-constexpr ring::Duration answer_limit = std::chrono::seconds{15};
-
 constexpr std::string_view question =
     "/* pgring: the session's limit */ "
     "SELECT pg_catalog.current_setting('idle_session_timeout', true)";
@@ -48,11 +45,6 @@ bool knows_idle_session_timeout(const ParameterList& reported) {
 
 // Logged in: what is to be done before it serves anybody.
 void Server::prepare_session() {
-  // An end from now on is no failed login; connect_query is part of it.
-  if (pool_.settings().connect_query.empty()) {
-    login_finished();
-    shard_.loop().timers().set(timer_, shard_.now() + answer_limit);
-  }
   if (pool_.settings().mode != PoolMode::session && knows_idle_session_timeout(*defaults_))
     return run_own(Own::limits, question);
   begin_connect_query();
@@ -61,7 +53,7 @@ void Server::prepare_session() {
 void Server::begin_connect_query() {
   if (!pool_.settings().connect_query.empty())
     return run_own(Own::connect_query, pool_.settings().connect_query);
-  ring::TimerWheel::cancel(timer_);
+  login_finished();
   release_due_ = true;
 }
 

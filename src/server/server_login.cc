@@ -87,6 +87,7 @@ void Server::login_failed(wire::ParsedError error) {
   // A connect_query that takes too long is told to stop.
   if (phase_ == Phase::ready && !queue_.empty()) shard_.start_cancel(*this, std::nullopt);
   const bool connecting = phase_ == Phase::connecting;
+  const bool was_let_in = own_ == Own::limits;
   begin_closing();
   ring::TimerWheel::cancel(timer_);
   const bool never_opened = is_idle();
@@ -95,7 +96,8 @@ void Server::login_failed(wire::ParsedError error) {
   } else if (!never_opened) {
     finish_in_time();
   }
-  pool_.login_failed(*this, std::move(error), never_opened);
+  pool_.login_failed(*this, std::move(error),
+                     {.never_opened = never_opened, .was_let_in = was_let_in});
 }
 
 }  // namespace pgring
