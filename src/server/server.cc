@@ -105,7 +105,7 @@ void Server::link(Client& client) {
   others_ran_ = others_ran_ || (!ran_.empty() && last_client_ != client.id());
   previous_client_ = std::exchange(last_client_, client.id());
   used_ = shard_.now();
-  fresh_ = false;
+  fresh_ = has_run_ = false;
   reset_done_ = false;
   forwarding_ = false;
   client.linked_to(*this);

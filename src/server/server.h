@@ -167,6 +167,8 @@ class Server final : public ring::Stream {
   [[nodiscard]] bool may_be_pinned();
   // The client that had it before this one, by id.
   [[nodiscard]] std::uint64_t previous_client() const { return previous_client_; }
+  // Whether a text ran since it was linked.
+  [[nodiscard]] bool has_run() const { return has_run_; }
   // What ties its client to it beyond transactions; empty: nothing.
   [[nodiscard]] PinReasons pins() const { return pins_; }
   [[nodiscard]] ring::Instant pinned_at() const { return pinned_at_; }
@@ -357,6 +359,7 @@ class Server final : public ring::Stream {
   bool unnamed_set_ = false;   // … may well have: nobody else gets it before that is done
   bool replays_anew_ = false;  // the replay under way
   bool others_ran_ = false;    // since the last audit, before this client
+  bool has_run_ = false;       // a text, since the link began
   bool plain_sets_doubtful_ = false;
   std::uint32_t touched_ = 0;
   std::uint32_t cancels_ = 0;

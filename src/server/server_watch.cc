@@ -27,7 +27,7 @@ constexpr ring::Duration answer_limit = std::chrono::seconds{15};
 void Server::text_runs(std::uint64_t fingerprint, std::string_view text) {
   if (fingerprint == 0) return;
   ran_.add(fingerprint);
-  may_hide_ = true;
+  may_hide_ = has_run_ = true;
   if ((touched_ & touches_state) != 0) return;  // an audit follows anyway
   switch (pool_.marks().judge(fingerprint, text, shard_.now())) {
     case TextMarks::Mark::clean:
@@ -46,7 +46,7 @@ void Server::text_runs(std::uint64_t fingerprint, std::string_view text) {
 void Server::unknown_text_runs() {
   touched_ |= unseen_text;
   ran_.add_unknown();
-  may_hide_ = true;
+  may_hide_ = has_run_ = true;
 }
 
 bool Server::audit_due() const {

@@ -192,10 +192,11 @@ std::uint64_t Client::text_runs(std::string_view text) {
 }
 
 // What nextval() left in the session is this client's: nobody else has had the connection since it had it, or the
-// transaction is open, and what is asked for was made in it.
+// transaction is open, and something ran in it that may have called nextval().
 bool Client::sequence_values_are_own() const {
-  return server_->transaction_status() != 'I' || !server_->queue().empty() ||
-         !server_->pins().empty() || server_->previous_client() == id_;
+  const bool open = server_->transaction_status() != 'I' || !server_->queue().empty();
+  return (open && server_->has_run()) || !server_->pins().empty() ||
+         server_->previous_client() == id_;
 }
 
 // False: the client was told that it may not.
