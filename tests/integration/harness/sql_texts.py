@@ -1,11 +1,11 @@
 """SQL texts made at random, to be judged and executed: what drivers send, what sets a trap for a reader of SQL, and both cut and
 pasted.
 
-Hidden names tell what a text alone cannot show: `trapf_` is a function that leaves state in its session, `trapv_` a relation, type or column
-behind which one is called, and the operator `@#@` calls one too.
+Names tell what a text alone cannot show: `trapf_` is a function that leaves state in its session, the schema `hidden` has some under names
+that are known, `trapv_` is a relation, type or column behind which one is called, and the operator `@#@` calls one too.
 """
 
-TRAP_FUNCTION = "trapf_"
+TRAP_FUNCTIONS = ("trapf_", "hidden")
 TRAPS_BEHIND = ("trapv_", "@#@")
 
 SCHEMA = """
@@ -27,6 +27,9 @@ create function trapf_listens() returns int language plpgsql as $f$ begin execut
 create function trapf_same(int, int) returns boolean language plpgsql as $f$ begin
   perform texts.trapf_set(); return $1 = $2; end $f$;
 create function trapv_field(plain) returns int language plpgsql as $f$ begin return texts.trapf_set(); end $f$;
+create schema hidden; grant usage on schema hidden to public;
+create function hidden.lower(text) returns int language sql volatile as 'select texts.trapf_set()';
+create function hidden."coalesce"(int) returns int language sql volatile as 'select texts.trapf_set()';
 create operator @#@ (leftarg = int, rightarg = int, function = trapf_same);
 create domain trapv_domain as int check (texts.trapf_set() = 1);
 create view trapv_view as select id, texts.trapf_set() as n from plain;
@@ -62,7 +65,14 @@ EVIL = ["trapf_set()", "texts.trapf_set()", '"trapf_set"()', "trapf_set ( )", "t
         "set_config('trap.custom', 'y', false)", "nextval('texts.counter')", "setval('texts.counter', 5)", "setseed(0.5)",
         "query_to_xml('select texts.trapf_set()', true, true, '')", "(select count(*) from ts_stat('select to_tsvector(texts.trapf_set()::text)'))",
         "U&\"trapf\\005fset\"()", "pg_advisory_xact_lock(2)", "lastval()", "trapf_set/**/()", "trapf_set--\n()", "1trapf_set()",
-        "lo_creat(-1)", "pg_sleep(0.001)", "texts . \"trapf_set\"\n()"]
+        "lo_creat(-1)", "pg_sleep(0.001)", "texts . \"trapf_set\"\n()",
+        "hidden.lower('a')", "hidden.coalesce(1)", 'hidden . "lower" (\'a\')',
+        # With standard_conforming_strings a string, else a call.
+        "concat('\\' || ', trapf_set(), 1/*' || 1 --*/\n)"]
+# Little else, so that it is executed.
+AROUND_EVIL = ["select {e}", "select 1, {e} from plain limit 1", "values ({e})", "select name from plain where {e} is not null limit 1",
+               "with w (e) as (select {e}) select * from w", "select distinct on (id) {e} from plain", "(select {e})",
+               "select * from plain order by {e}", "select 1 union select ({e})::int", "select array[{e}]", "select lower('A'), {e}"]
 BEHIND = ["(1 @#@ 2)", "(1::trapv_domain)", "cast(2 as texts.trapv_domain)", "plain.trapv_field", "(plain).trapv_field",
           "(select sum(n) from trapv_view)"]
 FROM = ["plain"] * 4 + [
@@ -100,7 +110,9 @@ class Texts:
         # Most texts are to get far, so that what is in them is executed.
         self.evil = self.pick([0, 0, 0.03, 0.1])
         roll = self.random.random()
-        if roll < 0.55:
+        if roll < 0.15:
+            text = self.pick(AROUND_EVIL).replace("{e}", self.pick(EVIL))
+        elif roll < 0.55:
             text = self.query()
         elif roll < 0.75:
             text = self.write()
