@@ -60,10 +60,27 @@ bool is_name(const Seen& seen) {
   return seen.kind == SqlTokenKind::word || seen.kind == SqlTokenKind::quoted_identifier;
 }
 
+constexpr std::array<bool, 256> make_prefix_letters() {
+  std::array<bool, 256> letters{};
+  for (const RefusedNames& group : refused_prefixes) {
+    for_each_name(group.names, [&](std::string_view prefix) {
+      letters[static_cast<unsigned char>(prefix.front())] = true;
+    });
+  }
+  return letters;
+}
+
+constexpr std::array<bool, 256> prefix_letters = make_prefix_letters();
+
+bool begins_prefix(std::string_view name) {
+  return !name.empty() && prefix_letters[static_cast<unsigned char>(name.front())];
+}
+
 SharingRefusal refused_function(const Name& name) {
   if (const auto* const found = FunctionTable::find(name.text(), name.hash())) {
     return found->refusal;
   }
+  if (!begins_prefix(name.text())) return SharingRefusal::none;
   for (const RefusedNames& group : refused_prefixes) {
     bool matches = false;
     for_each_name(group.names,

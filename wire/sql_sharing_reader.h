@@ -77,8 +77,8 @@ enum class Paren : std::uint8_t {
   common_table,
 };
 
-// A token that has been read, as far as later ones are judged by it.
-struct Seen {
+// A token that has been read, as far as later ones are judged by it. In one register's size: it is copied all the time.
+struct alignas(8) Seen {
   SqlTokenKind kind = SqlTokenKind::end;
   Word word = Word::none;
   char first = '\0';
