@@ -47,7 +47,8 @@ class Name {
   }
   // `token` with its quotes. No listed name has a quote in it.
   void read_quoted(std::string_view token) {
-    const std::string_view inside = token.size() > 2 ? token.substr(1, token.size() - 2) : "";
+    const bool closed = token.size() > 2 && token.back() == '"';
+    const std::string_view inside = closed ? token.substr(1, token.size() - 2) : "";
     has_high_bytes_ = false;
     size_ = inside.size() > name_size_max ? 0 : inside.size();
     std::copy_n(inside.data(), size_, bytes_.data());

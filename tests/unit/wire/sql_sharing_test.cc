@@ -351,8 +351,9 @@ TEST_CASE(
 
 TEST_CASE("sql sharing: what is not closed, too long or too deep is refused") {
   check_refused(SharingRefusal::unreadable,
-                {"SELECT 'a", "SELECT \"a", "SELECT $$a", "SELECT /* a", "SELECT E'a\\'",
-                 "SELECT (1", "SELECT 1)", "SELECT (1))", std::string_view("SELECT 1\0", 9)});
+                {"SELECT 'a", "SELECT \"a", "SELECT \"pg_cursors_", "SELECT $$a", "SELECT /* a",
+                 "SELECT E'a\\'", "SELECT (1", "SELECT 1)", "SELECT (1))",
+                 std::string_view("SELECT 1\0", 9)});
   std::string sql = "SELECT 1";
   sql.resize(wire::shared_text_size_max, ' ');
   CHECK(refusal(sql) == SharingRefusal::none);
