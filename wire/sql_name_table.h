@@ -1,6 +1,6 @@
 // sql_name_table.h: names in groups, put into a hash table while compiling. Hot path: see sql_sharing.h.
 //
-// What:   NameTable<groups> finds the group that a name stands in. `groups` is a constexpr array of structs with
+// What:   NameTable<Groups> finds the group that a name stands in. `Groups` is a constexpr array of structs with
 //         `names`: small letters, with spaces between them. Nothing is allocated, nothing is built at start.
 //         A name that stands in two groups, or twice in one, does not compile.
 #ifndef WIRE_SQL_NAME_TABLE_H_
@@ -32,10 +32,10 @@ constexpr void for_each_name(std::string_view names, Found&& found) {
   }
 }
 
-template <const auto& groups>
+template <const auto& Groups>
 class NameTable {
  public:
-  using Group = typename std::remove_cvref_t<decltype(groups)>::value_type;
+  using Group = typename std::remove_cvref_t<decltype(Groups)>::value_type;
 
   // Nullptr: in no group. `hash` is name_hash(name).
   [[nodiscard]] static constexpr const Group* find(std::string_view name,
@@ -43,7 +43,7 @@ class NameTable {
     for (std::size_t i = hash & mask;; i = (i + 1) & mask) {
       const Slot& slot = table.slots[i];
       if (slot.name.empty()) return nullptr;
-      if (slot.name == name) return &groups[slot.group];
+      if (slot.name == name) return &Groups[slot.group];
     }
   }
   [[nodiscard]] static constexpr const Group* find(std::string_view name) noexcept {
@@ -58,7 +58,7 @@ class NameTable {
 
   static constexpr std::size_t name_count = [] {
     std::size_t count = 0;
-    for (const Group& group : groups)
+    for (const Group& group : Groups)
       for_each_name(group.names, [&](std::string_view) { ++count; });
     return count;
   }();
@@ -71,8 +71,8 @@ class NameTable {
 
   static constexpr Table make() {
     Table made;
-    for (std::size_t g = 0; g < groups.size(); ++g) {
-      for_each_name(groups[g].names, [&](std::string_view name) {
+    for (std::size_t g = 0; g < Groups.size(); ++g) {
+      for_each_name(Groups[g].names, [&](std::string_view name) {
         std::size_t i = name_hash(name) & mask;
         while (!made.slots[i].name.empty()) {
           made.twice = made.twice || made.slots[i].name == name;

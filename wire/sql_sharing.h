@@ -20,7 +20,7 @@
 namespace wire {
 
 // Longer texts do not share: they are kept until their first reply. In bytes.
-inline constexpr std::size_t shared_text_size_max = 16 * 1024;
+inline constexpr std::size_t shared_text_size_max = std::size_t{16} * 1024;
 
 enum class SharingMode : std::uint8_t {
   reads,  // only what is a read as far as its text says

@@ -5,7 +5,6 @@
 #ifndef WIRE_SQL_SHARING_READER_H_
 #define WIRE_SQL_SHARING_READER_H_
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -51,7 +50,7 @@ class Name {
     const std::string_view inside = closed ? token.substr(1, token.size() - 2) : "";
     has_high_bytes_ = false;
     size_ = inside.size() > name_size_max ? 0 : inside.size();
-    std::copy_n(inside.data(), size_, bytes_.data());
+    (void)inside.copy(bytes_.data(), size_);
     hash_ = name_hash(text());
   }
   [[nodiscard]] std::string_view text() const { return {bytes_.data(), size_}; }
@@ -63,7 +62,7 @@ class Name {
   }
 
  private:
-  std::array<char, name_size_max> bytes_;
+  std::array<char, name_size_max> bytes_{};
   std::size_t size_ = 0;
   std::uint32_t hash_ = 0;
   bool has_high_bytes_ = false;

@@ -5,7 +5,7 @@ import subprocess
 from typing import NamedTuple
 
 from harness.pooler import binary
-from harness.raw import Closed, RawClient, bind, execute, parse, query, sync
+from harness.raw import Closed, RawClient, bind, errors, execute, parse, query, sync
 from harness.wait import until
 
 
@@ -90,7 +90,7 @@ class Session:
             until(lambda: not self._server.backends(f"pid = {self._client.pid}"), "the session has ended")
         strings = "on" if self.conforming else "off"
         self._client = RawClient(self._server, unix=True).login(
-            self.USER, options=f"-c standard_conforming_strings={strings} -c search_path=texts,public -c statement_timeout=2s"
+            self.USER, options=f"-c standard_conforming_strings={strings} -c search_path=texts,public -c statement_timeout=10s"
                                " -c escape_string_warning=off -c client_min_messages=error")
         self.left = self.probe()
 
@@ -99,8 +99,9 @@ class Session:
             self._client.close()
 
     def probe(self):
-        rows = [got.columns for got in self._client.run(PROBE) if got.kind == "D"]
-        assert len(rows) == 1, rows
+        messages = self._client.run(PROBE)
+        rows = [got.columns for got in messages if got.kind == "D"]
+        assert len(rows) == 1, errors(messages)
         return Left(*rows[0])
 
     def run(self, text, form):
