@@ -15,7 +15,7 @@ from harness.pooler import binary  # noqa: E402
 from harness.replication import front, publisher  # noqa: E402,F401
 
 TEST_LIMIT_S = 300  # no test hangs the run
-LONG_TEST_LIMIT_S = 3600 + int(os.environ.get("PGRING_ISOLATION_SECONDS", "0"))
+LONG_TEST_LIMIT_S = 3600 + sum(int(os.environ.get(f"PGRING_{run}_SECONDS", "0")) for run in ("ISOLATION", "CLASSIFIER"))
 
 
 def pytest_addoption(parser):
