@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <optional>
 #include <utility>
 
 #include "wire/sql_word.h"
@@ -29,15 +30,18 @@ bool continues_name(char c) {
 
 bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
-// Where a literal or a comment may begin: ' $ - / and digits.
-bool is_mark(char c) { return c == '\'' || c == '$' || c == '-' || c == '/' || is_digit(c); }
+// Where a literal, a quoted name or a comment may begin: ' " $ - / and digits.
+bool is_mark(char c) {
+  return c == '\'' || c == '"' || c == '$' || c == '-' || c == '/' || is_digit(c);
+}
 
 std::size_t find_mark(std::string_view sql, std::size_t at) {
   for (; sql.size() - at >= lane_count; at += lane_count) {
     Bytes bytes;
     std::memcpy(&bytes, sql.data() + at, sizeof bytes);
     const auto marks = (bytes == std::uint8_t{'\''}) | (bytes == std::uint8_t{'$'}) |
-                       (bytes == std::uint8_t{'-'}) | (bytes == std::uint8_t{'/'}) |
+                       (bytes == std::uint8_t{'"'}) | (bytes == std::uint8_t{'-'}) |
+                       (bytes == std::uint8_t{'/'}) |
                        ((bytes - std::uint8_t{'0'}) < std::uint8_t{10});
     std::array<std::uint64_t, 2> words{};
     std::memcpy(words.data(), &marks, sizeof words);
@@ -47,17 +51,26 @@ std::size_t find_mark(std::string_view sql, std::size_t at) {
   return at;
 }
 
-// Behind the quote that ends the string which begins at `at`.
-std::size_t end_of_string(std::string_view sql, std::size_t at) {
-  const bool escapes = at > 0 && (sql[at - 1] == 'E' || sql[at - 1] == 'e');
+// Behind the quote that ends the string which begins at `at`. Nothing: where it ends depends on
+// standard_conforming_strings.
+std::optional<std::size_t> end_of_string(std::string_view sql, std::size_t at) {
+  const bool escapes = at > 0 && (sql[at - 1] == 'E' || sql[at - 1] == 'e') &&
+                       (at == 1 || !continues_name(sql[at - 2]));
   for (std::size_t i = at + 1; i < sql.size(); ++i) {
-    if (escapes && sql[i] == '\\') {
+    if (sql[i] == '\\') {
+      if (!escapes) return std::nullopt;
       ++i;
     } else if (sql[i] == '\'') {
       return i + 1;  // two quotes in a row: the next string follows at once
     }
   }
   return sql.size();
+}
+
+// Behind the quote that ends the name; two in a row: the rest of it is cut as another one.
+std::size_t end_of_quoted_name(std::string_view sql, std::size_t at) {
+  const std::size_t end = sql.find('"', at + 1);
+  return end == std::string_view::npos ? sql.size() : end + 1;
 }
 
 std::size_t end_of_name(std::string_view sql, std::size_t at) {
@@ -70,15 +83,36 @@ std::size_t end_of_number(std::string_view sql, std::size_t at) {
   return at;
 }
 
+// $tag$ … $tag$; behind the dollar where it is no such string.
+std::size_t end_of_dollar_string(std::string_view sql, std::size_t at) {
+  std::size_t end = at + 1;
+  while (end < sql.size() && sql[end] != '$' && continues_name(sql[end])) ++end;
+  if (end >= sql.size() || sql[end] != '$') return at + 1;
+  const std::string_view tag = sql.substr(at, end + 1 - at);
+  const std::size_t close = sql.find(tag, end + 1);
+  return close == std::string_view::npos ? sql.size() : close + tag.size();
+}
+
+// Those of the one kind end at any line's end, those of the other may hold more of their kind.
 std::size_t end_of_comment(std::string_view sql, std::size_t at) {
-  if (sql[at] == '-') return std::min(sql.find('\n', at), sql.size());
-  const std::size_t end = sql.find("*/", at + 2);
-  return end == std::string_view::npos ? sql.size() : end + 2;
+  if (sql[at] == '-') return std::min(sql.find_first_of("\n\r", at), sql.size());
+  std::size_t depth = 1;
+  for (std::size_t i = at + 2; i + 1 < sql.size(); ++i) {
+    const std::string_view two = sql.substr(i, 2);
+    if (two == "/*") {
+      ++depth;
+      ++i;
+    } else if (two == "*/") {
+      if (--depth == 0) return i + 2;
+      ++i;
+    }
+  }
+  return sql.size();
 }
 
 // What begins at a mark: `end` is behind it.
 struct Piece {
-  enum class Kind : std::uint8_t { plain, literal, comment };
+  enum class Kind : std::uint8_t { plain, literal, comment, unclear };
   Kind kind = Kind::plain;
   std::size_t end = 0;
 };
@@ -86,17 +120,23 @@ struct Piece {
 Piece piece_at(std::string_view sql, std::size_t at) {
   const char c = sql[at];
   const char next = at + 1 < sql.size() ? sql[at + 1] : '\0';
-  if (c == '\'') return {Piece::Kind::literal, end_of_string(sql, at)};
+  if (c == '\'') {
+    const auto end = end_of_string(sql, at);
+    return end ? Piece{Piece::Kind::literal, *end} : Piece{Piece::Kind::unclear, sql.size()};
+  }
+  if (c == '"') return {Piece::Kind::plain, end_of_quoted_name(sql, at)};
   if (at > 0 && continues_name(sql[at - 1]) && (is_digit(c) || c == '$'))
     return {Piece::Kind::plain, end_of_name(sql, at)};
   if (is_digit(c)) return {Piece::Kind::literal, end_of_number(sql, at)};
   if (c == '$' && is_digit(next)) return {Piece::Kind::literal, end_of_number(sql, at + 1)};
+  if (c == '$') return {Piece::Kind::plain, end_of_dollar_string(sql, at)};
   if ((c == '-' && next == '-') || (c == '/' && next == '*'))
     return {Piece::Kind::comment, end_of_comment(sql, at)};
   return {Piece::Kind::plain, at + 1};
 }
 
-// Calls sink.plain(piece) and sink.literal() for what there is, in order.
+// Calls sink.plain(piece) and sink.literal() for what there is, in order; last, perhaps, sink.unclear(piece) of what may be
+// either.
 template <class Sink>
 void cut(std::string_view sql, Sink& sink) {
   std::size_t run = 0;
@@ -105,6 +145,7 @@ void cut(std::string_view sql, Sink& sink) {
     if (piece.kind != Piece::Kind::plain) {
       if (at > run) sink.plain(sql.substr(run, at - run));
       if (piece.kind == Piece::Kind::literal) sink.literal();
+      if (piece.kind == Piece::Kind::unclear) sink.unclear(sql.substr(at));
       run = piece.end;
     }
     at = find_mark(sql, piece.end);
@@ -137,6 +178,9 @@ class Hash {
     separators_ = {};
     after_literal_ = true;
   }
+
+  // As it stands: nothing that runs may pass for a value.
+  void unclear(std::string_view piece) { plain(piece); }
 
   [[nodiscard]] std::uint64_t finish() {
     mix(separators_);
@@ -176,6 +220,7 @@ class Text {
     }
   }
   void literal() { (void)put('?'); }
+  void unclear(std::string_view /*piece*/) { literal(); }
 
   [[nodiscard]] std::string finish() {
     while (!text_.empty() && text_.back() == ' ') text_.pop_back();

@@ -134,6 +134,7 @@ class Reader {
   void add(SqlTrait trait) { traits_.bits = traits_.bits | trait; }
   void take_head(SqlTokenKind kind, SqlWord word);
   void take_keyword(SqlWord word);
+  [[nodiscard]] bool is_insert(SqlWord word) const;
   void transaction_by_head();
   void session_by_head();
   [[nodiscard]] bool sets_for_the_session() const;
@@ -196,6 +197,11 @@ void Reader::take_head(SqlTokenKind kind, SqlWord word) {
   statement_.heads[statement_.heads_count++] = {kind, word};
 }
 
+// Of a word before INTO. Behind SELECT it is the name of a column.
+bool Reader::is_insert(SqlWord word) const {
+  return (word == SqlWord::insert || word == SqlWord::merge) && head(0) != SqlWord::select;
+}
+
 // Keywords that mean something in the midst of a statement.
 void Reader::take_keyword(SqlWord word) {
   const std::array<SqlWord, 3>& last = statement_.last;
@@ -205,16 +211,13 @@ void Reader::take_keyword(SqlWord word) {
     const bool qualified = last[0] == SqlWord::local || last[0] == SqlWord::global;
     const std::size_t into = qualified ? 1 : 0;
     // INSERT INTO temp: a table of that name.
-    if (last[into] == SqlWord::into && last[into + 1] != SqlWord::insert &&
-        last[into + 1] != SqlWord::merge) {
-      statement_.temporary = true;
-    }
+    if (last[into] == SqlWord::into && !is_insert(last[into + 1])) statement_.temporary = true;
   } else if (word == SqlWord::into) {
     // A table is made, where it is a query's own. INSERT INTO and MERGE INTO may stand behind WITH.
     const SqlWord first = head(0);
     const bool query =
         first == SqlWord::select || first == SqlWord::with || first == SqlWord::prepare;
-    if (query && last[0] != SqlWord::insert && last[0] != SqlWord::merge) traits_.defines = true;
+    if (query && !is_insert(last[0])) traits_.defines = true;
   } else if (word == SqlWord::hold) {
     if (last[0] == SqlWord::with && head(0) == SqlWord::declare) add(SqlTrait::held_cursor);
   } else if (word == SqlWord::drop) {

@@ -36,6 +36,25 @@ TEST_CASE("sql fingerprint: how long a list of literals is makes no difference")
         sql_fingerprint("insert into t values (1, 'a'), (2, 'b'), (3, 'c')"));
 }
 
+TEST_CASE("sql fingerprint: what runs never passes for a value") {
+  const auto differ = [](std::string_view a, std::string_view b) {
+    CAPTURE(a);
+    CAPTURE(b);
+    CHECK(sql_fingerprint(a) != sql_fingerprint(b));
+  };
+  differ(R"(select "a'", f(), 'x')", R"(select "a'", g(), 'x')");
+  differ(R"(select "a""'", f(), 'x')", R"(select "a""'", g(), 'x')");
+  differ("select $$'$$, f(), 'x'", "select $$'$$, g(), 'x'");
+  differ("select $a$ $$ ' $a$, f(), 'x'", "select $a$ $$ ' $a$, g(), 'x'");
+  differ("select 1 -- '\r, f(), 'x'", "select 1 -- '\r, g(), 'x'");
+  differ("select 1 -- \r, f()", "select 1 -- \r, g()");
+  differ("select /* /* */ ' */ f(), 'x'", "select /* /* */ ' */ g(), 'x'");
+  // As standard_conforming_strings says, each of these is one string or more.
+  differ(R"(select '\', f(), 'x')", R"(select '\', g(), 'x')");
+  differ(R"(select '\'', f(), 'x')", R"(select '\'', g(), 'x')");
+  differ(R"(select nameE'\', f(), 'x')", R"(select nameE'\', g(), 'x')");
+}
+
 TEST_CASE("sql fingerprint: names do") {
   std::set<std::uint64_t> seen;
   const auto texts = {"select f(1)",
@@ -95,4 +114,5 @@ TEST_CASE("sql fingerprint: for a log, literals and comments are left out, and t
   CHECK(without_literals("select f('x') from something", 12) == "select f(?)");
   CHECK(without_literals("select äöü", 10) == "select ä");
   CHECK(without_literals("", 10).empty());
+  CHECK(without_literals(R"(select f('\', 'secret'))", 100) == "select f(?");
 }

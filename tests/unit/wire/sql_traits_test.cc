@@ -173,6 +173,8 @@ TEST_CASE("sql traits: temporary objects") {
       {"CREATE TEMP TABLE t ON COMMIT DROP AS SELECT 1; CREATE TEMP TABLE u (a int)", temporary},
       {"CREATE TEMP TABLE u (a int); CREATE TEMP TABLE t ON COMMIT DROP AS SELECT 1", temporary},
       {"SELECT 1 INTO TEMP t", temporary},
+      {"SELECT insert INTO TEMP t FROM s", temporary},
+      {"SELECT a, merge INTO TEMPORARY t FROM s", temporary},
       {"WITH x AS (SELECT 1) SELECT * INTO LOCAL TEMPORARY TABLE t FROM x", temporary},
       {"select 1into temp t", temporary},
       {"CREATE TABLE pg_temp.t (a int)", temporary},
