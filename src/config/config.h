@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -20,8 +21,11 @@
 #include "src/auth/stored_secret.h"
 #include "src/base/secret.h"
 #include "src/base/units.h"
+#include "src/tls/tls_options.h"
 
 namespace pgring {
+
+class TlsContext;
 
 enum class PoolMode : std::uint8_t { session, transaction, statement };
 // What becomes of a client whose session holds state that no other server connection has.
@@ -111,6 +115,20 @@ struct AuthConfig {
   std::string file = "/etc/pgring/userlist.txt";  // relative: beside pgring.toml
 };
 
+// TLS to clients.
+struct TlsConfig : TlsOptions {
+  TlsConfig() { mode = TlsMode::disable; }
+};
+// What the files hold that TLS is configured with; null: mode disable.
+struct TlsContexts {
+  std::shared_ptr<const TlsContext> clients;
+};
+// visit("clients", context), for each that is there.
+template <class Visitor>
+void for_each_context(const TlsContexts& contexts, Visitor&& visit) {
+  if (contexts.clients != nullptr) visit("clients", *contexts.clients);
+}
+
 struct TimeoutsConfig {
   Duration query_wait = std::chrono::seconds(120);
   Duration query = duration_off;
@@ -150,9 +168,11 @@ struct Config {
   DatabaseMap databases;
   RoleMap roles;
   AuthConfig auth;
+  TlsConfig tls;
   TimeoutsConfig timeouts;
   ConsoleConfig console;
   LogConfig log;
+  TlsContexts tls_contexts;  // read from the files that `tls` names, not a key of pgring.toml
   UserList users;  // the userlist, with [role] passwords laid over it; not a key of pgring.toml
 };
 

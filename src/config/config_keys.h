@@ -25,7 +25,8 @@ using Field =
                  ByteSize S::*, FileMode S::*, std::string S::*, Secret S::*,
                  std::vector<std::string> S::*, PoolMode S::*, std::optional<PoolMode> S::*,
                  OnSessionState S::*, std::optional<OnSessionState> S::*, AuthMethod S::*,
-                 LogLevel S::*, LogFormat S::*, std::vector<RingFeature> S::*>;
+                 LogLevel S::*, LogFormat S::*, std::vector<RingFeature> S::*, TlsMode S::*,
+                 TlsVersion S::*>;
 
 enum class Reload : std::uint8_t { no, yes };
 
@@ -58,6 +59,8 @@ std::span<const Key<RoleConfig>> keys_of<RoleConfig>();
 template <>
 std::span<const Key<AuthConfig>> keys_of<AuthConfig>();
 template <>
+std::span<const Key<TlsConfig>> keys_of<TlsConfig>();
+template <>
 std::span<const Key<TimeoutsConfig>> keys_of<TimeoutsConfig>();
 template <>
 std::span<const Key<ConsoleConfig>> keys_of<ConsoleConfig>();
@@ -87,6 +90,7 @@ inline constexpr std::tuple sections{
     NamedSection<DatabaseConfig>{"database", &Config::databases},
     NamedSection<RoleConfig>{"role", &Config::roles},
     Section<AuthConfig>{"auth", &Config::auth},
+    Section<TlsConfig>{"tls", &Config::tls},
     Section<TimeoutsConfig>{"timeouts", &Config::timeouts},
     Section<ConsoleConfig>{"console", &Config::console},
     Section<LogConfig>{"log", &Config::log},

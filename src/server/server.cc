@@ -28,7 +28,7 @@ constexpr ring::Duration facts_age_at_login = std::chrono::milliseconds{200};
 }  // namespace
 
 Server::Server(Shard& shard, Pool& pool, Permit permit)
-    : Stream{shard.loop(), stream_role::server},
+    : Connection{shard, stream_role::server},
       shard_{shard},
       pool_{pool},
       permit_{std::move(permit)},

@@ -19,7 +19,6 @@
 #include <string_view>
 #include <vector>
 
-#include "ring/stream.h"
 #include "ring/timer_wheel.h"
 #include "src/base/intrusive_list.h"
 #include "src/budget/facts_desk.h"
@@ -30,6 +29,7 @@
 #include "src/server/server_state.h"
 #include "src/session/cancel.h"
 #include "src/session/parameters.h"
+#include "src/shard/connection.h"
 #include "src/statement/server_statements.h"
 #include "wire/error_response.h"
 #include "wire/framer.h"
@@ -45,7 +45,7 @@ struct Audit;
 struct StateLeft;
 struct FactsAsked;
 
-class Server final : public ring::Stream {
+class Server final : public Connection {
  public:
   enum class Phase : std::uint8_t {
     connecting,

@@ -13,7 +13,7 @@
 namespace pgring {
 
 Server::Server(Shard& shard, Pool& pool, ServerState state)
-    : Stream{shard.loop(), stream_role::server},
+    : Connection{shard, stream_role::server},
       shard_{shard},
       pool_{pool},
       phase_{Phase::ready},

@@ -36,7 +36,7 @@ std::optional<WalsenderPlace> walsender_place(const Config& config, std::string_
 
 Walsender::Walsender(Shard& shard, Client& client, WalsenderPlace place,
                      const Parameters& parameters, std::optional<wire::ScramKeys> keys)
-    : Stream{shard.loop(), stream_role::walsender},
+    : Connection{shard, stream_role::walsender},
       shard_{shard},
       client_{&client},
       replication_{client.replication()},

@@ -17,9 +17,9 @@
 #include <utility>
 #include <vector>
 
-#include "ring/stream.h"
 #include "ring/timer_wheel.h"
 #include "src/server/login_exchange.h"
+#include "src/shard/connection.h"
 #include "wire/error_response.h"
 #include "wire/framer.h"
 #include "wire/replication.h"
@@ -44,7 +44,7 @@ struct WalsenderPlace {
                                                             std::string_view database,
                                                             std::string_view user);
 
-class Walsender final : public ring::Stream {
+class Walsender final : public Connection {
  public:
   enum class Phase : std::uint8_t { connecting, logging_in, relaying, closing };
   using Parameters = std::vector<std::pair<std::string, std::string>>;

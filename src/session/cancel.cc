@@ -9,7 +9,7 @@ namespace pgring {
 
 CancelConnection::CancelConnection(Shard& shard, const CancelTarget& target, Server* server,
                                    std::optional<CancelOrigin> origin)
-    : Stream{shard.loop(), stream_role::cancel}, shard_{shard}, server_{server}, origin_{origin} {
+    : Connection{shard, stream_role::cancel}, shard_{shard}, server_{server}, origin_{origin} {
   wire::append_cancel_request(request_, target.backend_pid,
                               std::as_bytes(std::span{target.secret}));
   timer_.owner = this;

@@ -16,9 +16,9 @@
 #include <string>
 #include <string_view>
 
-#include "ring/stream.h"
 #include "ring/timer_wheel.h"
 #include "src/server/address.h"
+#include "src/shard/connection.h"
 
 namespace pgring {
 
@@ -53,7 +53,7 @@ struct CancelTarget {
 };
 
 // Carries one CancelRequest to PostgreSQL. Owner: its Shard, until its stream is closed.
-class CancelConnection final : public ring::Stream {
+class CancelConnection final : public Connection {
  public:
   // server: the connection that is not to be released meanwhile, if one could be.
   CancelConnection(Shard& shard, const CancelTarget& target, Server* server,

@@ -1,0 +1,36 @@
+#include "src/config/config_tls.h"
+
+#include "src/config/config_load.h"
+#include "src/tls/tls_context.h"
+
+namespace pgring {
+namespace {
+
+std::shared_ptr<const TlsContext> load_side(TlsSide side, TlsOptions options,
+                                            const std::string& config_path,
+                                            const std::string& section, ConfigSource& source) {
+  if (options.mode == TlsMode::disable) return nullptr;
+  for (std::string* const file :
+       {&options.cert_file, &options.key_file, &options.ca_file, &options.crl_file}) {
+    if (!file->empty() && !(file == &options.ca_file && *file == "system"))
+      *file = beside_config(*file, config_path);
+  }
+  auto loaded = TlsContext::load(side, options, tls_now());
+  if (!loaded) {
+    const TlsProblem& problem = loaded.error();
+    source.error(section + "." + problem.setting, problem.message, problem.hint);
+    return nullptr;
+  }
+  for (const TlsProblem& problem : (*loaded)->warnings())
+    source.warning(section + "." + problem.setting, problem.message, problem.hint);
+  return std::move(loaded).value();
+}
+
+}  // namespace
+
+void load_tls(const std::string& config_path, Config& config, ConfigSource& source) {
+  config.tls_contexts.clients =
+      load_side(TlsSide::to_clients, config.tls, config_path, "tls", source);
+}
+
+}  // namespace pgring
