@@ -178,6 +178,10 @@ class Client final : public Connection {
   [[nodiscard]] bool begins_with_tls(const ring::Slice& slice) const;
   void begin_tls_directly(ring::Slice slice);
   [[nodiscard]] bool may_be_unencrypted();
+  // SCRAM-SHA-256-PLUS is offered.
+  [[nodiscard]] bool binds_channels() const {
+    return tls() != nullptr && !tls()->context().channel_binding().empty();
+  }
 
   // client_auth.cc
   void begin_authentication();
