@@ -68,12 +68,22 @@ struct RingConfig {
   ByteSize server_buffer_size{32768};
 };
 
+// How TLS to a server begins, as libpq's sslnegotiation.
+enum class TlsNegotiation : std::uint8_t { postgres, direct };
+
+// TLS to a PostgreSQL server; never through a Unix socket.
+struct ServerTlsConfig : TlsOptions {
+  TlsNegotiation negotiation = TlsNegotiation::postgres;
+  friend bool operator==(const ServerTlsConfig&, const ServerTlsConfig&) = default;
+};
+
 struct ServerConfig {
   std::string host = "/run/postgresql";  // '/…': a directory with a Unix socket
   std::uint32_t port = 5432;
   std::optional<std::uint32_t> max_connections;  // of pgring's own; nullopt: "auto", as learned
   std::uint32_t keep_free = 3;                   // ordinary slots left to others
   std::uint32_t max_replication = 10;  // walsenders, which are not among the others; 0: none
+  ServerTlsConfig tls;
 };
 
 struct DatabaseConfig {
@@ -122,11 +132,15 @@ struct TlsConfig : TlsOptions {
 // What the files hold that TLS is configured with; null: mode disable.
 struct TlsContexts {
   std::shared_ptr<const TlsContext> clients;
+  std::map<std::string, std::shared_ptr<const TlsContext>, std::less<>> servers;  // by name
 };
-// visit("clients", context), for each that is there.
+// visit("clients" or "server NAME", context), for each that is there.
 template <class Visitor>
 void for_each_context(const TlsContexts& contexts, Visitor&& visit) {
   if (contexts.clients != nullptr) visit("clients", *contexts.clients);
+  for (const auto& [name, context] : contexts.servers) {
+    if (context != nullptr) visit("server " + name, *context);
+  }
 }
 
 struct TimeoutsConfig {

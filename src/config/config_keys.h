@@ -26,7 +26,7 @@ using Field =
                  std::vector<std::string> S::*, PoolMode S::*, std::optional<PoolMode> S::*,
                  OnSessionState S::*, std::optional<OnSessionState> S::*, AuthMethod S::*,
                  LogLevel S::*, LogFormat S::*, std::vector<RingFeature> S::*, TlsMode S::*,
-                 TlsVersion S::*>;
+                 TlsVersion S::*, TlsNegotiation S::*>;
 
 enum class Reload : std::uint8_t { no, yes };
 
@@ -52,6 +52,8 @@ template <>
 std::span<const Key<RingConfig>> keys_of<RingConfig>();
 template <>
 std::span<const Key<ServerConfig>> keys_of<ServerConfig>();
+template <>
+std::span<const Key<ServerTlsConfig>> keys_of<ServerTlsConfig>();
 template <>
 std::span<const Key<DatabaseConfig>> keys_of<DatabaseConfig>();
 template <>
@@ -103,7 +105,7 @@ void for_each_section(Visitor&& visit) {
 
 // The table without its member types, for messages, documents and tests.
 struct ConfigKey {
-  std::string_view section;  // "listen", "server"
+  std::string_view section;  // "listen", "server", "server.NAME.tls"
   bool is_named = false;     // the section is [section.NAME]
   std::string_view name;
   std::string_view type;

@@ -75,6 +75,12 @@ struct Words<TlsVersion> {
       {{"TLSv1.2", TlsVersion::tls1_2}, {"TLSv1.3", TlsVersion::tls1_3}}};
 };
 template <>
+struct Words<TlsNegotiation> {
+  static constexpr std::string_view what = "a way to begin TLS";
+  static constexpr std::array<Word<TlsNegotiation>, 2> words{
+      {{"postgres", TlsNegotiation::postgres}, {"direct", TlsNegotiation::direct}}};
+};
+template <>
 struct Words<RingFeature> {
   static constexpr std::string_view what = "a ring feature";
   static constexpr std::array<Word<RingFeature>, 3> words{

@@ -31,6 +31,17 @@ std::shared_ptr<const TlsContext> load_side(TlsSide side, TlsOptions options,
 void load_tls(const std::string& config_path, Config& config, ConfigSource& source) {
   config.tls_contexts.clients =
       load_side(TlsSide::to_clients, config.tls, config_path, "tls", source);
+  for (const auto& [name, server] : config.servers) {
+    const std::string section = entry_key("server", name) + ".tls";
+    // As libpq: in plaintext nobody answers a direct handshake.
+    const bool weak = server.tls.mode < TlsMode::require;
+    if (server.tls.negotiation == TlsNegotiation::direct && weak) {
+      source.error(section + ".negotiation", "\"direct\" is for modes that do without plaintext",
+                   "set mode = \"require\" or better");
+    }
+    config.tls_contexts.servers[name] =
+        load_side(TlsSide::to_servers, server.tls, config_path, section, source);
+  }
 }
 
 }  // namespace pgring

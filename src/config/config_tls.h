@@ -1,4 +1,4 @@
-// The files that [tls] names, read into the contexts of Config::tls_contexts.
+// The files that [tls] and [server.NAME.tls] name, read into the contexts of Config::tls_contexts.
 //
 // Errors: to `source`, at the setting that names the file; what expires soon is a warning.
 // Life:   within load_config(); reads files.

@@ -1,4 +1,4 @@
-// The keys of [tls].
+// The keys of [tls] and [server.NAME.tls].
 #include <array>
 
 #include "src/config/config_keys.h"
@@ -85,8 +85,103 @@ constexpr std::array<Key<TlsConfig>, 10> tls_keys{{
      "OpenSSL's"},
 }};
 
+constexpr std::array<Key<ServerTlsConfig>, 11> server_tls_keys{{
+    {"mode",
+     &ServerTlsConfig::mode,
+     Reload::yes,
+     {},
+     "string",
+     "Whether and how connections are encrypted, as libpq's `sslmode`: `disable`, `allow`, "
+     "`prefer`, "
+     "`require`, `verify-ca`, `verify-full`.",
+     "`server_tls_sslmode`, one for all servers"},
+    {"negotiation",
+     &ServerTlsConfig::negotiation,
+     Reload::yes,
+     {},
+     "string",
+     "How TLS begins: `postgres` asks first, `direct` does not (PostgreSQL 17 and newer, `mode` "
+     "`require` or better).",
+     ""},
+    {"ca_file",
+     &ServerTlsConfig::ca_file,
+     Reload::yes,
+     {},
+     "string",
+     "CAs that are trusted to have signed the server's certificate, PEM; `system` for those of the "
+     "operating system (`verify-full` only). With it the certificate is verified in every mode.",
+     "`server_tls_ca_file`",
+     "none"},
+    {"crl_file",
+     &ServerTlsConfig::crl_file,
+     Reload::yes,
+     {},
+     "string",
+     "Revoked certificates of servers: a list of every CA, PEM.",
+     "",
+     "none"},
+    {"cert_file",
+     &ServerTlsConfig::cert_file,
+     Reload::yes,
+     {},
+     "string",
+     "pgring's certificate for servers that ask for one.",
+     "`server_tls_cert_file`",
+     "none"},
+    {"key_file",
+     &ServerTlsConfig::key_file,
+     Reload::yes,
+     {},
+     "string",
+     "Its private key, without a passphrase.",
+     "`server_tls_key_file`",
+     "none"},
+    {"min_version",
+     &ServerTlsConfig::min_version,
+     Reload::yes,
+     {},
+     "string",
+     "Oldest version: `TLSv1.2` or `TLSv1.3`.",
+     "`server_tls_protocols` (`secure`, the same)"},
+    {"max_version",
+     &ServerTlsConfig::max_version,
+     Reload::yes,
+     {},
+     "string",
+     "Newest version.",
+     ""},
+    {"ciphers",
+     &ServerTlsConfig::ciphers,
+     Reload::yes,
+     {},
+     "string",
+     "Ciphers of TLS 1.2, as an OpenSSL list.",
+     "`server_tls_ciphers` (`default`)",
+     "OpenSSL's"},
+    {"tls13_ciphers",
+     &ServerTlsConfig::tls13_ciphers,
+     Reload::yes,
+     {},
+     "string",
+     "Suites of TLS 1.3.",
+     "`server_tls13_ciphers`",
+     "OpenSSL's"},
+    {"groups",
+     &ServerTlsConfig::groups,
+     Reload::yes,
+     {},
+     "string",
+     "Groups for the key exchange.",
+     "",
+     "OpenSSL's"},
+}};
+
 }  // namespace
 
+template <>
+std::span<const Key<ServerTlsConfig>> keys_of() {
+  return server_tls_keys;
+}
 template <>
 std::span<const Key<TlsConfig>> keys_of() {
   return tls_keys;

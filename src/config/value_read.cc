@@ -273,6 +273,9 @@ ValueResult read_value(const TomlNode& node, const ValueRule&, TlsMode& value) {
 ValueResult read_value(const TomlNode& node, const ValueRule&, TlsVersion& value) {
   return read_word(node, value);
 }
+ValueResult read_value(const TomlNode& node, const ValueRule&, TlsNegotiation& value) {
+  return read_word(node, value);
+}
 
 template <class Enum>
 static ValueResult read_optional_word(const TomlNode& node, std::optional<Enum>& value) {
@@ -340,6 +343,9 @@ std::string format_value(LogLevel value, const ValueRule&) { return std::string(
 std::string format_value(LogFormat value, const ValueRule&) { return std::string(name_of(value)); }
 std::string format_value(TlsMode value, const ValueRule&) { return std::string(name_of(value)); }
 std::string format_value(TlsVersion value, const ValueRule&) { return std::string(name_of(value)); }
+std::string format_value(TlsNegotiation value, const ValueRule&) {
+  return std::string(name_of(value));
+}
 std::string format_value(const std::vector<RingFeature>& value, const ValueRule&) {
   std::vector<std::string_view> names;
   names.reserve(value.size());

@@ -18,6 +18,7 @@
 
 #include "ring/timer_wheel.h"
 #include "src/server/address.h"
+#include "src/server/tls_opening.h"
 #include "src/shard/connection.h"
 
 namespace pgring {
@@ -50,6 +51,7 @@ struct CancelTarget {
   std::string_view server;  // [server.NAME]
   std::uint32_t backend_pid = 0;
   std::string_view secret;
+  const TlsEngine* tls = nullptr;  // it is encrypted: so is the request
 };
 
 // Carries one CancelRequest to PostgreSQL. Owner: its Shard, until its stream is closed.
@@ -63,8 +65,11 @@ class CancelConnection final : public Connection {
   // False: no socket could be made.
   [[nodiscard]] bool start(const SocketAddress& address, ring::Duration limit);
   void connected(int error);
+  void received(const ring::Slice& slice);
   void ended(int error);
   void timer_due() { close(); }
+  void tls_opened();
+  void tls_failed();
   // PostgreSQL has closed it, or it was given up.
   void closed();
 
@@ -72,7 +77,10 @@ class CancelConnection final : public Connection {
   void forget_server() { server_ = nullptr; }
 
  private:
+  void opening_step(TlsOpening::Step step);
+
   Shard& shard_;
+  TlsOpening opening_;
   Server* server_;  // null: it closed meanwhile, or nothing waits
   std::optional<CancelOrigin> origin_;
   std::string request_;

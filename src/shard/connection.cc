@@ -40,6 +40,12 @@ std::unique_ptr<TlsEngine> Connection::take_tls() {
   return engine;
 }
 
+void Connection::end_tls() {
+  if (tls_ == nullptr) return;
+  owner_.tls().forget(*tls_);
+  tls_.reset();
+}
+
 void Connection::receive_wanted(bool wanted) {
   if (tls_ != nullptr) [[unlikely]] {
     tls_->receive_wanted = wanted;

@@ -69,6 +69,8 @@ class Connection : public ring::Stream {
   void begin_tls(std::unique_ptr<TlsEngine> engine);
   // Null: it is not encrypted. REQUIRES: is_quiet(), and nothing that was received waits to be decrypted.
   [[nodiscard]] std::unique_ptr<TlsEngine> take_tls();
+  // The stream is closed and may be opened again.
+  void end_tls();
   [[nodiscard]] const TlsEngine* tls() const {
     return tls_ == nullptr ? nullptr : tls_->engine.get();
   }

@@ -117,6 +117,7 @@ void Shard::deliver(Connection& connection, ring::Slice slice) {
     return static_cast<Server&>(connection).received(std::move(slice));
   if (connection.role() == stream_role::walsender)
     return static_cast<Walsender&>(connection).received(std::move(slice));
+  static_cast<CancelConnection&>(connection).received(slice);
 }
 
 void Shard::on_end(ring::Stream& stream, int error) {
@@ -154,9 +155,14 @@ void Shard::on_closed(ring::Stream& stream) {
     owned_.erase(&client);
   } else if (stream.role() == stream_role::server) {
     auto& server = static_cast<Server&>(stream);
+    server.end_tls();
+    if (server.tries_again()) return server.connect();
     server.pool().server_closed(server);
   } else if (stream.role() == stream_role::walsender) {
-    walsenders_.erase(&static_cast<Walsender&>(stream));
+    auto& walsender = static_cast<Walsender&>(stream);
+    walsender.end_tls();
+    if (walsender.tries_again() && walsender.connect_again()) return;
+    walsenders_.erase(&walsender);
   } else {
     auto& cancel = static_cast<CancelConnection&>(stream);
     cancel.closed();

@@ -144,6 +144,7 @@ class Shard {
   void decrypt(Connection& connection, ring::Slice slice);
   void deliver_pieces(Connection& connection);
   void tls_settled(Connection& connection);
+  void tls_opened(Connection& connection);
   void tls_failed(Connection& connection);
   void rest_tls();
   void open_forced_pools();

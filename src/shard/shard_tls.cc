@@ -50,6 +50,7 @@ void Shard::decrypt(Connection& connection, ring::Slice slice) {
   TlsSession& session = *connection.tls_session();
   TlsEngine& engine = *session.engine;
   session.use = TlsSession::Use::used;
+  const bool handshaking = engine.state() == TlsEngine::State::handshaking;
   const auto input = slice.writable();
   auto done = engine.receive(input, input);
   auto rest = input.subspan(done.consumed);
@@ -64,6 +65,7 @@ void Shard::decrypt(Connection& connection, ring::Slice slice) {
     if (done.plain > 0) pieces.push_back(tls_.plain.take(static_cast<std::uint32_t>(done.plain)));
   }
   connection.sealed_sent();
+  if (handshaking && engine.is_open()) tls_opened(connection);
   deliver_pieces(connection);
   if (connection.tls() != nullptr) tls_settled(connection);
 }
@@ -96,7 +98,31 @@ void Shard::tls_settled(Connection& connection) {
   tls_failed(connection);
 }
 
-void Shard::tls_failed(Connection& connection) { static_cast<Client&>(connection).tls_failed(); }
+void Shard::tls_opened(Connection& connection) {
+  switch (connection.role()) {
+    case stream_role::server:
+      return static_cast<Server&>(connection).tls_opened();
+    case stream_role::walsender:
+      return static_cast<Walsender&>(connection).tls_opened();
+    case stream_role::cancel:
+      return static_cast<CancelConnection&>(connection).tls_opened();
+    default:
+      return;
+  }
+}
+
+void Shard::tls_failed(Connection& connection) {
+  switch (connection.role()) {
+    case stream_role::client:
+      return static_cast<Client&>(connection).tls_failed();
+    case stream_role::server:
+      return static_cast<Server&>(connection).tls_failed();
+    case stream_role::walsender:
+      return static_cast<Walsender&>(connection).tls_failed();
+    default:
+      return static_cast<CancelConnection&>(connection).tls_failed();
+  }
+}
 
 // Once a second. OpenSSL's record buffers are most of what a connection that rests holds.
 void Shard::rest_tls() {

@@ -4,7 +4,10 @@ import os
 import socket
 import ssl
 import subprocess
+import threading
 
+import pytest
+from harness.raw import SSL_REQUEST, special_request
 from harness.wait import DEADLINE_S
 
 
@@ -73,3 +76,104 @@ def read_all(connection):
         if not piece:
             return got
         got += piece
+
+
+class Between:
+    """Listens, opens a connection to `target` for each that comes, and passes on both ways.
+
+    `firsts` has what each connection sent. With a certificate it speaks TLS to both sides, as somebody would who
+    wants to listen in; `direct`: to the one that came only, and without an SSLRequest. `names`: what SNI asked for.
+    """
+
+    def __init__(self, target, certificate=None, direct=False):
+        self._target, self._direct, self._context = target, direct, None
+        self.firsts, self.names = [], []
+        if certificate:
+            self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self._context.load_cert_chain(*certificate)
+            self._context.sni_callback = lambda _, name, __: self.names.append(name)
+            if direct:
+                self._context.set_alpn_protocols(["postgresql"])
+        self._listener = socket.create_server(("", 0), family=socket.AF_INET6, dualstack_ipv6=True)
+        self.port = self._listener.getsockname()[1]
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def close(self):
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    def _serve(self):
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._bridge, args=(client,), daemon=True).start()
+
+    def _bridge(self, client):
+        server = tcp(self._target)
+        request = special_request(SSL_REQUEST)
+        try:
+            if self._context and not self._direct:
+                assert client.recv(len(request)) == request
+                client.sendall(b"S")
+                server.sendall(request)
+                assert server.recv(1) == b"S"
+                server = client_context().wrap_socket(server)
+            if self._context:
+                client = self._context.wrap_socket(client, server_side=True)
+        except OSError:
+            client.close()
+            server.close()
+            return
+        self.firsts.append([])
+        threading.Thread(target=self._pump, args=(server, client, []), daemon=True).start()
+        self._pump(client, server, self.firsts[-1])
+
+    @staticmethod
+    def _pump(source, target, seen):
+        while True:
+            try:
+                piece = source.recv(65536)
+                seen.append(piece)
+                if piece:
+                    target.sendall(piece)
+                    continue
+            except OSError:
+                seen.append(b"")
+            try:
+                target.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass  # it is gone already
+            return
+
+
+def encrypt(client, context=None, direct=False):
+    """Makes a RawClient's connection an encrypted one."""
+    if not direct:
+        client.send(special_request(SSL_REQUEST))
+        assert client.exactly(1) == b"S"
+    context = context or client_context(direct=direct)
+    client.socket = context.wrap_socket(client.socket, server_hostname="localhost")
+    return client
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    return Authority(tmp_path_factory.mktemp("ca"))
+
+
+@pytest.fixture(scope="module")
+def certificate(authority):
+    return authority.issue("pgring")
+
+
+@pytest.fixture
+def tls_pgring(pgring, certificate):
+    """Makes pgring processes with TLS to clients."""
+
+    def make(mode="prefer", changes=None, **tls):
+        settings = {"mode": mode, "cert_file": certificate[0], "key_file": certificate[1], **tls}
+        return pgring(changes={"tls": settings, **(changes or {})})
+
+    return make
