@@ -9,10 +9,11 @@ import subprocess
 
 import psycopg
 import pytest
+from harness.pooler import binary
 from harness.postgres import password
 from harness.raw import SSL_REQUEST, Closed, cancel_request, errors, query, special_request
 from harness.tls import client_context, encrypt, tcp
-from harness.wait import DEADLINE_S, until
+from harness.wait import DEADLINE_S, stays, until
 
 MODES = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]
 MUST = ("require", "verify-ca", "verify-full")
@@ -244,3 +245,52 @@ def test_psql_says_what_protects_it(tls_pgring):
     done = subprocess.run(["psql", "-X", "-c", "\\conninfo"], env=env, capture_output=True,
                           text=True, timeout=DEADLINE_S)
     assert "TLSv1.3" in done.stdout, done
+
+
+def test_a_client_that_has_rested_goes_on(tls_pgring, raw):
+    """OpenSSL's buffers are given back meanwhile."""
+    pooler = tls_pgring()
+    clients = [encrypt(raw(pooler)).login() for _ in range(5)]
+    for _ in range(2):
+        stays(lambda: pooler.process.poll() is None, "pgring runs", 2.5)
+        for client in clients:
+            assert client.value(f"select '{'r' * 50000}'") == "r" * 50000
+
+
+def test_what_is_wrong_with_the_files_is_an_error_with_its_place(pgring_idle, authority,
+                                                                 certificate, tmp_path):
+    """`pgring check`, and a start, which ends with 78."""
+    other = authority.issue("other")
+    readable = str(tmp_path / "readable.key")
+    with open(certificate[1]) as key, open(readable, "w") as copy:
+        copy.write(key.read())
+    os.chmod(readable, 0o644)
+    cases = [({"cert_file": None}, "tls.cert_file", "TLS towards clients needs a certificate"),
+             ({"cert_file": "/nowhere/x.crt"}, "tls.cert_file", "/nowhere/x.crt"),
+             ({"key_file": other[1]}, "tls.key_file", "does not match private key file"),
+             ({"key_file": readable}, "tls.key_file", "readable.key"),
+             ({"mode": "verify-ca"}, "tls.ca_file", "no root certificate to verify with"),
+             ({"ciphers": "NONE-SUCH"}, "tls.ciphers", "no valid cipher"),
+             ({"mode": "sometimes"}, "tls.mode", "sometimes"),
+             ({"cert": "x"}, "tls.cert", "cert_file")]
+    for changes, key, words in cases:
+        pooler = pgring_idle(changes={"tls": {"mode": "require", "cert_file": certificate[0],
+                                              "key_file": certificate[1], **changes}})
+        done = subprocess.run([binary(), "check", pooler.config_path], capture_output=True,
+                              text=True, timeout=DEADLINE_S)
+        assert done.returncode == 78, done
+        assert key in done.stderr and words in done.stderr, done.stderr
+        pooler.expected_exit = 78
+        pooler.spawn()
+        assert pooler.wait_exit() == 78
+
+
+def test_relative_names_start_at_the_configuration(pgring_idle, certificate, raw):
+    pooler = pgring_idle(changes={"tls": {"mode": "require", "cert_file": "own.crt",
+                                          "key_file": "own.key"}})
+    for source, name in zip(certificate, ("own.crt", "own.key")):
+        with open(source) as file, open(f"{pooler.root}/{name}", "w") as copy:
+            copy.write(file.read())
+        os.chmod(f"{pooler.root}/{name}", 0o600)
+    pooler.start()
+    assert encrypt(raw(pooler)).login().value("select 1") == "1"
