@@ -6,10 +6,11 @@
 namespace pgring {
 namespace {
 
-std::shared_ptr<const TlsContext> load_side(TlsSide side, TlsOptions options,
+std::shared_ptr<const TlsContext> load_side(TlsSide side, const TlsOptions& as_written,
                                             const std::string& config_path,
                                             const std::string& section, ConfigSource& source) {
-  if (options.mode == TlsMode::disable) return nullptr;
+  if (as_written.mode == TlsMode::disable) return nullptr;
+  TlsOptions options = as_written;
   for (std::string* const file :
        {&options.cert_file, &options.key_file, &options.ca_file, &options.crl_file}) {
     if (!file->empty() && !(file == &options.ca_file && *file == "system"))

@@ -91,7 +91,7 @@ void Connection::seal_up_to(std::size_t limit) {
   tls_->use = TlsSession::Use::used;
   while (is_open() && Stream::queued_bytes() <= limit &&
          (!tls_->plain.empty() || engine.wants_write())) {
-    std::array<iovec, ranges_max> ranges;
+    std::array<iovec, ranges_max> ranges{};
     const std::uint32_t count = tls_->plain.gather(ranges);
     const std::size_t most = std::min(tls_->plain.bytes(), TlsEngine::record_plain_max);
     const auto room = work.cipher.reserve(static_cast<std::uint32_t>(most + aside));
