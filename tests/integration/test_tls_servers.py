@@ -5,6 +5,7 @@ import pwd
 import signal
 import socket
 import struct
+import subprocess
 import threading
 
 import psycopg
@@ -299,3 +300,18 @@ def test_direct_tls_to_a_server(before, authority, postgres, between):
         assert connection.execute("select 6 * 7").fetchone() == (42,)
     assert bridge.names == ["localhost"]
     assert pooler.show("SERVERS")[0]["tls"].startswith("TLSv1.3/")
+
+
+@pytest.mark.parametrize("protocol", ["simple", "extended", "prepared"])
+def test_pgbench_with_tls_on_both_sides(before, tls_postgres, certificate, protocol):
+    pooler = before("require", database={"pool_size": 4}, changes={
+        "shards": {"count": 2}, "tls": {"mode": "require", "cert_file": certificate[0],
+                                        "key_file": certificate[1]}})
+    env = {**pooler.libpq_env("app_scram"), "PGSSLMODE": "require"}
+    # No transactions of several statements: while pgbench prepares for one client it serves no other.
+    done = subprocess.run([f"{tls_postgres.bin}/pgbench", "-n", "-S", "-c", "16", "-j", "2", "-t",
+                           "150", "-M", protocol, "bench"], env=env, capture_output=True,
+                          text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert "number of transactions actually processed: 2400/2400" in done.stdout, done.stdout
+    assert "number of failed transactions: 0 " in done.stdout, done.stdout
