@@ -49,6 +49,8 @@ class Slice {
   static Slice adopt(const std::byte* data, std::uint32_t size, Block* block) {
     return Slice{data, size, block};
   }
+  // So many bytes of its own, not set.
+  static Slice of_size(std::uint32_t size);
   // Text that lives as long as the program.
   static Slice of_static(std::string_view text) {
     return Slice{reinterpret_cast<const std::byte*>(text.data()),
@@ -61,6 +63,9 @@ class Slice {
   [[nodiscard]] std::span<const std::byte> bytes() const { return {data_, size_}; }
   [[nodiscard]] std::uint32_t size() const { return size_; }
   [[nodiscard]] bool empty() const { return size_ == 0; }
+  // What came may be replaced by what it means, as long as nobody else has a share. REQUIRES: is_only_share().
+  [[nodiscard]] std::span<std::byte> writable();
+  [[nodiscard]] bool is_only_share() const { return block_ != nullptr && block_->shares == 1; }
   [[nodiscard]] bool holds_buffer() const { return block_ != nullptr && block_->group != nullptr; }
 
   // REQUIRES: offset + size <= this->size().
@@ -80,6 +85,7 @@ class Slice {
   void append(Slice next) { size_ += next.size_; }
 
  private:
+  friend class SliceRoom;
   Slice(const std::byte* data, std::uint32_t size, Block* block)
       : data_{data}, size_{size}, block_{block} {}
   void release() {

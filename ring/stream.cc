@@ -11,6 +11,8 @@ Stream::Stream(Loop& loop, std::uint8_t role) : loop_{loop}, queue_{loop.nodes_}
 
 Stream::~Stream() { RING_CHECK(state_ == State::idle); }
 
+SendNodePool& Stream::nodes() const { return loop_.nodes_; }
+
 void Stream::open(int socket, const ReceiveOptions& receive) {
   RING_CHECK(state_ == State::idle && socket >= 0);
   socket_ = socket;

@@ -75,6 +75,8 @@ class Stream {
   [[nodiscard]] bool is_quiet() const { return !in_flight() && queue_.empty(); }
 
  protected:
+  // For queues of the owner's own.
+  [[nodiscard]] SendNodePool& nodes() const;
   // Not public: nobody destroys an owner through this.
   ~Stream();
 

@@ -11,8 +11,8 @@
 //   scram_client.h   we are the client: pgring logs in to PostgreSQL
 //   scram_message.h  the four messages, read
 //
-// No channel binding: SCRAM-SHA-256-PLUS is neither offered nor taken.
-// Source: RFC 5802, RFC 7677; PostgreSQL docs sasl-authentication, "SASL Authentication".
+// Channel binding (SCRAM-SHA-256-PLUS) is of one kind, tls-server-end-point, whose data comes from whoever knows TLS.
+// Source: RFC 5802, RFC 5929, RFC 7677; PostgreSQL docs sasl-authentication, "SASL Authentication".
 #ifndef WIRE_SCRAM_H_
 #define WIRE_SCRAM_H_
 

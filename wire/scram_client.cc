@@ -36,7 +36,23 @@ ScramClientReply ScramClient::fail(const ScramError& error) {
 // The user name is empty: PostgreSQL takes it from the startup packet.
 std::string ScramClient::first_message_bare() const { return "n=,r=" + client_nonce_; }
 
-std::string ScramClient::first_message() const { return "n,," + first_message_bare(); }
+std::string ScramClient::first_message() const {
+  return std::string{binding_header_} + first_message_bare();
+}
+
+void ScramClient::bind(ScramBinding binding, std::string_view data) {
+  switch (binding) {
+    case ScramBinding::none:
+      return;
+    case ScramBinding::unused:
+      binding_header_ = "y,,";
+      return;
+    case ScramBinding::in_use:
+      binding_header_ = scram_bound_header;
+      binding_data_ = data;
+      return;
+  }
+}
 
 ScramClientReply ScramClient::receive_first(std::string_view message) {
   if (phase_ != Phase::server_first) return fail(unexpected_message);
@@ -50,7 +66,8 @@ ScramClientReply ScramClient::receive_first(std::string_view message) {
   if (!keys_) keys_ = scram_keys_from_password(password_, first.salt, first.iterations);
   if (!keys_) return fail(crypto_failed);
 
-  std::string final_message = "c=biws,r=";
+  std::string final_message =
+      "c=" + base64_encode(std::string{binding_header_} + binding_data_) + ",r=";
   final_message.append(first.nonce);
   std::string auth_message = first_message_bare();
   auth_message.append(",").append(message).append(",").append(final_message);

@@ -36,6 +36,9 @@ class ScramClient {
   ScramClient(const ScramClient&) = delete;
   ScramClient& operator=(const ScramClient&) = delete;
 
+  // Before first_message(). In use: the mechanism is SCRAM-SHA-256-PLUS, and `data` that of tls-server-end-point.
+  // Unused: we could and the server did not offer it, which it is told, for it may have.
+  void bind(ScramBinding binding, std::string_view data);
   // For SASLInitialResponse.
   [[nodiscard]] std::string first_message() const;
   // The data of AuthenticationSASLContinue.
@@ -55,6 +58,8 @@ class ScramClient {
   std::string password_;
   std::optional<ScramKeys> keys_;
   std::string client_nonce_;
+  std::string_view binding_header_ = "n,,";  // static
+  std::string binding_data_;
 
   // Of the messages so far.
   Phase phase_ = Phase::server_first;

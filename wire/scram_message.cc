@@ -79,8 +79,38 @@ class AttributeReader {
   bool ended_ = false;
 };
 
-// The header before the attributes: "n,," or "y,,". `rest` is left behind it.
-std::optional<ScramError> read_gs2_header(std::string_view& rest, ScramClientFirst& message) {
+// The header before the attributes where the channel is bound. `rest` is left behind it.
+std::optional<ScramError> read_bound_header(std::string_view& rest, ScramClientFirst& message) {
+  if (rest.starts_with('n') || rest.starts_with('y')) {
+    return malformed(
+        "The client selected SCRAM-SHA-256-PLUS, but the SCRAM message does not include channel "
+        "binding data.");
+  }
+  if (!rest.starts_with('p')) return malformed("Unexpected channel-binding flag.");
+  constexpr std::string_view kind = scram_bound_header.substr(0, scram_bound_header.size() - 1);
+  if (!rest.starts_with(kind))
+    return ScramError{sqlstate::protocol_violation, "unsupported SCRAM channel-binding type", {}};
+  message.channel_binding = scram_bound_header;
+  rest.remove_prefix(kind.size());
+  if (rest.starts_with('a')) {
+    return unsupported("client uses authorization identity, but it is not supported");
+  }
+  if (!rest.starts_with(',')) return malformed("Unexpected attribute in client-first-message.");
+  rest.remove_prefix(1);
+  return std::nullopt;
+}
+
+// Likewise where it is not: "n,," or "y,,".
+std::optional<ScramError> read_gs2_header(std::string_view& rest, ScramBinding binding,
+                                          ScramClientFirst& message) {
+  if (binding == ScramBinding::in_use) return read_bound_header(rest, message);
+  // Somebody took our offer out of the list of mechanisms.
+  if (binding == ScramBinding::unused && rest.starts_with('y')) {
+    return ScramError{
+        sqlstate::invalid_authorization_specification, "SCRAM channel binding negotiation error",
+        "The client supports SCRAM channel binding but thinks the server does not.  However, this "
+        "server does support channel binding."};
+  }
   switch (rest.empty() ? '\0' : rest.front()) {
     case 'n':
       message.channel_binding = "biws";  // "n,,"
@@ -108,12 +138,13 @@ std::optional<ScramError> read_gs2_header(std::string_view& rest, ScramClientFir
 
 }  // namespace
 
-ScramParsed<ScramClientFirst> parse_scram_client_first(std::string_view text) {
+ScramParsed<ScramClientFirst> parse_scram_client_first(std::string_view text,
+                                                       ScramBinding binding) {
   using Message = ScramClientFirst;
   if (text.size() > sasl_message_length_max) return failed<Message>(malformed("Too long."));
   Message message;
   std::string_view rest = text;
-  const std::optional<ScramError> header_error = read_gs2_header(rest, message);
+  const std::optional<ScramError> header_error = read_gs2_header(rest, binding, message);
   if (header_error) return failed<Message>(*header_error);
   if (rest.starts_with('m')) {
     return failed<Message>(unsupported("client requires an unsupported SCRAM extension"));

@@ -24,10 +24,20 @@ struct ScramError {
   std::string_view detail;  // may be empty
 };
 
+// Channel binding of an exchange.
+enum class ScramBinding : std::uint8_t {
+  none,    // one side does not have it
+  unused,  // both could, and the mechanism without it was chosen
+  in_use,  // SCRAM-SHA-256-PLUS
+};
+// What stands before the data in the client-final's "c=".
+inline constexpr std::string_view scram_bound_header = "p=tls-server-end-point,,";
+
 struct ScramClientFirst {
   std::string_view bare;  // from n= on: what is signed
   std::string_view nonce;
-  std::string_view channel_binding;  // what client-final must repeat, in base64
+  // What client-final must repeat, in base64. In use: the header, to which the data is to be added, not in base64.
+  std::string_view channel_binding;
 };
 
 struct ScramClientFinal {
@@ -54,7 +64,8 @@ struct [[nodiscard]] ScramParsed {
   Message message{};
 };
 
-ScramParsed<ScramClientFirst> parse_scram_client_first(std::string_view text);
+ScramParsed<ScramClientFirst> parse_scram_client_first(std::string_view text,
+                                                       ScramBinding binding = ScramBinding::none);
 ScramParsed<ScramClientFinal> parse_scram_client_final(std::string_view text);
 ScramParsed<ScramServerFirst> parse_scram_server_first(std::string_view text);
 ScramParsed<ScramServerFinal> parse_scram_server_final(std::string_view text);

@@ -21,6 +21,7 @@
 namespace wire {
 
 inline constexpr std::string_view scram_mechanism = "SCRAM-SHA-256";
+inline constexpr std::string_view scram_plus_mechanism = "SCRAM-SHA-256-PLUS";
 
 using ScramKey = std::array<unsigned char, 32>;
 

@@ -26,6 +26,11 @@ ScramServerReply ScramServer::refuse() {
           {sqlstate::invalid_password, "password authentication failed", {}}};
 }
 
+void ScramServer::bind(ScramBinding binding, std::string_view data) {
+  binding_ = binding;
+  binding_data_ = data;
+}
+
 ScramServerReply ScramServer::receive(std::string_view message) {
   switch (phase_) {
     case Phase::client_first:
@@ -40,9 +45,11 @@ ScramServerReply ScramServer::receive(std::string_view message) {
 }
 
 ScramServerReply ScramServer::receive_client_first(std::string_view text) {
-  const ScramParsed<ScramClientFirst> parsed = parse_scram_client_first(text);
+  const ScramParsed<ScramClientFirst> parsed = parse_scram_client_first(text, binding_);
   if (parsed.error) return fail(*parsed.error);
   channel_binding_ = parsed.message.channel_binding;
+  if (binding_ == ScramBinding::in_use)
+    channel_binding_ = base64_encode(channel_binding_ + binding_data_);
   nonce_ = parsed.message.nonce;
   nonce_.append(server_nonce_);
 
@@ -61,6 +68,11 @@ ScramServerReply ScramServer::receive_client_final(std::string_view text) {
   const ScramParsed<ScramClientFinal> parsed = parse_scram_client_final(text);
   if (parsed.error) return fail(*parsed.error);
   const ScramClientFinal& message = parsed.message;
+  if (message.channel_binding != channel_binding_ && binding_ == ScramBinding::in_use) {
+    // It is talking to somebody else, who passes it on.
+    return fail(
+        {sqlstate::invalid_authorization_specification, "SCRAM channel binding check failed", {}});
+  }
   if (message.channel_binding != channel_binding_) {
     return fail({sqlstate::protocol_violation,
                  "unexpected SCRAM channel-binding attribute in client-final-message",

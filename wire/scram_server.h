@@ -47,6 +47,9 @@ class ScramServer {
   ScramServer(const ScramServer&) = delete;
   ScramServer& operator=(const ScramServer&) = delete;
 
+  // Before receive(): whether the client has chosen SCRAM-SHA-256-PLUS, where it was offered. `data` is that of
+  // tls-server-end-point.
+  void bind(ScramBinding binding, std::string_view data);
   // The data of SASLInitialResponse, then of SASLResponse.
   ScramServerReply receive(std::string_view message);
 
@@ -68,6 +71,8 @@ class ScramServer {
 
   // Of the messages so far.
   Phase phase_ = Phase::client_first;
+  ScramBinding binding_ = ScramBinding::none;
+  std::string binding_data_;
   std::string channel_binding_;
   std::string nonce_;         // the client's, then ours
   std::string auth_message_;  // client-first-bare "," server-first

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -20,8 +21,11 @@
 #include "src/auth/stored_secret.h"
 #include "src/base/secret.h"
 #include "src/base/units.h"
+#include "src/tls/tls_options.h"
 
 namespace pgring {
+
+class TlsContext;
 
 enum class PoolMode : std::uint8_t { session, transaction, statement };
 // What becomes of a client whose session holds state that no other server connection has.
@@ -64,12 +68,22 @@ struct RingConfig {
   ByteSize server_buffer_size{32768};
 };
 
+// How TLS to a server begins, as libpq's sslnegotiation.
+enum class TlsNegotiation : std::uint8_t { postgres, direct };
+
+// TLS to a PostgreSQL server; never through a Unix socket.
+struct ServerTlsConfig : TlsOptions {
+  TlsNegotiation negotiation = TlsNegotiation::postgres;
+  friend bool operator==(const ServerTlsConfig&, const ServerTlsConfig&) = default;
+};
+
 struct ServerConfig {
   std::string host = "/run/postgresql";  // '/…': a directory with a Unix socket
   std::uint32_t port = 5432;
   std::optional<std::uint32_t> max_connections;  // of pgring's own; nullopt: "auto", as learned
   std::uint32_t keep_free = 3;                   // ordinary slots left to others
   std::uint32_t max_replication = 10;  // walsenders, which are not among the others; 0: none
+  ServerTlsConfig tls;
 };
 
 struct DatabaseConfig {
@@ -111,6 +125,24 @@ struct AuthConfig {
   std::string file = "/etc/pgring/userlist.txt";  // relative: beside pgring.toml
 };
 
+// TLS to clients.
+struct TlsConfig : TlsOptions {
+  TlsConfig() { mode = TlsMode::disable; }
+};
+// What the files hold that TLS is configured with; null: mode disable.
+struct TlsContexts {
+  std::shared_ptr<const TlsContext> clients;
+  std::map<std::string, std::shared_ptr<const TlsContext>, std::less<>> servers;  // by name
+};
+// visit("clients" or "server NAME", context), for each that is there.
+template <class Visitor>
+void for_each_context(const TlsContexts& contexts, Visitor&& visit) {
+  if (contexts.clients != nullptr) visit("clients", *contexts.clients);
+  for (const auto& [name, context] : contexts.servers) {
+    if (context != nullptr) visit("server " + name, *context);
+  }
+}
+
 struct TimeoutsConfig {
   Duration query_wait = std::chrono::seconds(120);
   Duration query = duration_off;
@@ -150,9 +182,11 @@ struct Config {
   DatabaseMap databases;
   RoleMap roles;
   AuthConfig auth;
+  TlsConfig tls;
   TimeoutsConfig timeouts;
   ConsoleConfig console;
   LogConfig log;
+  TlsContexts tls_contexts;  // read from the files that `tls` names, not a key of pgring.toml
   UserList users;  // the userlist, with [role] passwords laid over it; not a key of pgring.toml
 };
 

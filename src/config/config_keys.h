@@ -25,7 +25,8 @@ using Field =
                  ByteSize S::*, FileMode S::*, std::string S::*, Secret S::*,
                  std::vector<std::string> S::*, PoolMode S::*, std::optional<PoolMode> S::*,
                  OnSessionState S::*, std::optional<OnSessionState> S::*, AuthMethod S::*,
-                 LogLevel S::*, LogFormat S::*, std::vector<RingFeature> S::*>;
+                 LogLevel S::*, LogFormat S::*, std::vector<RingFeature> S::*, TlsMode S::*,
+                 TlsVersion S::*, TlsNegotiation S::*>;
 
 enum class Reload : std::uint8_t { no, yes };
 
@@ -52,11 +53,15 @@ std::span<const Key<RingConfig>> keys_of<RingConfig>();
 template <>
 std::span<const Key<ServerConfig>> keys_of<ServerConfig>();
 template <>
+std::span<const Key<ServerTlsConfig>> keys_of<ServerTlsConfig>();
+template <>
 std::span<const Key<DatabaseConfig>> keys_of<DatabaseConfig>();
 template <>
 std::span<const Key<RoleConfig>> keys_of<RoleConfig>();
 template <>
 std::span<const Key<AuthConfig>> keys_of<AuthConfig>();
+template <>
+std::span<const Key<TlsConfig>> keys_of<TlsConfig>();
 template <>
 std::span<const Key<TimeoutsConfig>> keys_of<TimeoutsConfig>();
 template <>
@@ -87,6 +92,7 @@ inline constexpr std::tuple sections{
     NamedSection<DatabaseConfig>{"database", &Config::databases},
     NamedSection<RoleConfig>{"role", &Config::roles},
     Section<AuthConfig>{"auth", &Config::auth},
+    Section<TlsConfig>{"tls", &Config::tls},
     Section<TimeoutsConfig>{"timeouts", &Config::timeouts},
     Section<ConsoleConfig>{"console", &Config::console},
     Section<LogConfig>{"log", &Config::log},
@@ -99,7 +105,7 @@ void for_each_section(Visitor&& visit) {
 
 // The table without its member types, for messages, documents and tests.
 struct ConfigKey {
-  std::string_view section;  // "listen", "server"
+  std::string_view section;  // "listen", "server", "server.NAME.tls"
   bool is_named = false;     // the section is [section.NAME]
   std::string_view name;
   std::string_view type;

@@ -15,6 +15,7 @@
 #include "src/auth/userlist.h"
 #include "src/config/config_check.h"
 #include "src/config/config_reader.h"
+#include "src/config/config_tls.h"
 #include "src/config/toml_document.h"
 
 namespace pgring {
@@ -132,12 +133,14 @@ LoadResult finish(Config config, ConfigSource& source) {
 
 }  // namespace
 
-std::string userlist_path(const Config& config, std::string_view config_path) {
+std::string beside_config(const std::string& file, std::string_view config_path) {
   const std::size_t slash = config_path.rfind('/');
-  if (config.auth.file.starts_with('/') || slash == std::string_view::npos) {
-    return config.auth.file;
-  }
-  return std::string(config_path.substr(0, slash + 1)) + config.auth.file;
+  if (file.starts_with('/') || slash == std::string_view::npos) return file;
+  return std::string(config_path.substr(0, slash + 1)) + file;
+}
+
+std::string userlist_path(const Config& config, std::string_view config_path) {
+  return beside_config(config.auth.file, config_path);
 }
 
 LoadResult parse_config(std::string_view text, std::string_view filename) {
@@ -162,6 +165,7 @@ LoadResult load_config(const std::string& path) {
   check_config(config, source);
   if (!config.auth.file.empty()) read_userlist(userlist_path(config, path), config, source);
   lay_roles_over_users(config);
+  load_tls(path, config, source);
   if (source.errors.empty()) check_users(config, source);
   const bool has_secret = file->text.find("password") != std::string::npos;
   if (has_secret && (file->mode & 077) != 0 && S_ISREG(file->mode)) {

@@ -34,7 +34,9 @@ using LoadResult = Result<LoadedConfig, ConfigFailure>;
 // Without files: Config::users holds the [role] passwords only, and the userlist is not looked at.
 [[nodiscard]] LoadResult parse_config(std::string_view text, std::string_view filename);
 
-// Where auth.file lies: relative paths start at the directory of pgring.toml.
+// Where a file lies that pgring.toml names: relative paths start at its directory.
+[[nodiscard]] std::string beside_config(const std::string& file, std::string_view config_path);
+// Of auth.file.
 [[nodiscard]] std::string userlist_path(const Config& config, std::string_view config_path);
 
 }  // namespace pgring

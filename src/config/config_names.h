@@ -59,6 +59,28 @@ struct Words<LogFormat> {
       {{"text", LogFormat::text}, {"json", LogFormat::json}}};
 };
 template <>
+struct Words<TlsMode> {
+  static constexpr std::string_view what = "a TLS mode";
+  static constexpr std::array<Word<TlsMode>, 6> words{{{"disable", TlsMode::disable},
+                                                       {"allow", TlsMode::allow},
+                                                       {"prefer", TlsMode::prefer},
+                                                       {"require", TlsMode::require},
+                                                       {"verify-ca", TlsMode::verify_ca},
+                                                       {"verify-full", TlsMode::verify_full}}};
+};
+template <>
+struct Words<TlsVersion> {
+  static constexpr std::string_view what = "a version of TLS";
+  static constexpr std::array<Word<TlsVersion>, 2> words{
+      {{"TLSv1.2", TlsVersion::tls1_2}, {"TLSv1.3", TlsVersion::tls1_3}}};
+};
+template <>
+struct Words<TlsNegotiation> {
+  static constexpr std::string_view what = "a way to begin TLS";
+  static constexpr std::array<Word<TlsNegotiation>, 2> words{
+      {{"postgres", TlsNegotiation::postgres}, {"direct", TlsNegotiation::direct}}};
+};
+template <>
 struct Words<RingFeature> {
   static constexpr std::string_view what = "a ring feature";
   static constexpr std::array<Word<RingFeature>, 3> words{

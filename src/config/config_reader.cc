@@ -102,6 +102,14 @@ class Reader {
                  S& target) {
     for (const TomlEntry& entry : table.entries) {
       const std::string path = prefix + "." + quoted_key(entry.key);
+      if constexpr (std::is_same_v<S, ServerConfig>) {
+        if (entry.key == "tls") {
+          if (!expect_table(entry, path, "write [" + path + "] on a line of its own")) continue;
+          source_.positions[path] = entry.at;
+          read_keys("server.NAME.tls", path, entry.value, target.tls);
+          continue;
+        }
+      }
       const Key<S>* known = nullptr;
       for (const Key<S>& key : keys_of<S>()) {
         if (key.name == entry.key) known = &key;

@@ -19,6 +19,16 @@ void append_rows(const std::string& prefix, const S& section, std::vector<Config
     rows.push_back({prefix + "." + std::string(key.name), text_of(key, section),
                     text_of(key, defaults), key.reload == Reload::yes});
   }
+  if constexpr (std::is_same_v<S, ServerConfig>) append_rows(prefix + ".tls", section.tls, rows);
+}
+
+template <class S>
+void append_keys(std::string_view section, bool named, std::vector<ConfigKey>& keys) {
+  const S defaults{};
+  for (const Key<S>& key : keys_of<S>()) {
+    keys.push_back({section, named, key.name, key.type, text_of(key, defaults), key.unset,
+                    key.meaning, key.reload == Reload::yes, key.pgbouncer});
+  }
 }
 
 template <class S>
@@ -50,11 +60,9 @@ const std::vector<ConfigKey>& config_keys() {
     std::vector<ConfigKey> keys;
     for_each_section([&](const auto& section) {
       using S = typename std::remove_cvref_t<decltype(section)>::Struct;
-      const S defaults{};
-      for (const Key<S>& key : keys_of<S>()) {
-        keys.push_back({section.name, is_named(section), key.name, key.type, text_of(key, defaults),
-                        key.unset, key.meaning, key.reload == Reload::yes, key.pgbouncer});
-      }
+      append_keys<S>(section.name, is_named(section), keys);
+      if constexpr (std::is_same_v<S, ServerConfig>)
+        append_keys<ServerTlsConfig>("server.NAME.tls", false, keys);
     });
     return keys;
   }();

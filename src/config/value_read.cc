@@ -267,6 +267,15 @@ ValueResult read_value(const TomlNode& node, const ValueRule&, LogLevel& value) 
 ValueResult read_value(const TomlNode& node, const ValueRule&, LogFormat& value) {
   return read_word(node, value);
 }
+ValueResult read_value(const TomlNode& node, const ValueRule&, TlsMode& value) {
+  return read_word(node, value);
+}
+ValueResult read_value(const TomlNode& node, const ValueRule&, TlsVersion& value) {
+  return read_word(node, value);
+}
+ValueResult read_value(const TomlNode& node, const ValueRule&, TlsNegotiation& value) {
+  return read_word(node, value);
+}
 
 template <class Enum>
 static ValueResult read_optional_word(const TomlNode& node, std::optional<Enum>& value) {
@@ -332,6 +341,11 @@ std::string format_value(const std::optional<OnSessionState>& value, const Value
 std::string format_value(AuthMethod value, const ValueRule&) { return std::string(name_of(value)); }
 std::string format_value(LogLevel value, const ValueRule&) { return std::string(name_of(value)); }
 std::string format_value(LogFormat value, const ValueRule&) { return std::string(name_of(value)); }
+std::string format_value(TlsMode value, const ValueRule&) { return std::string(name_of(value)); }
+std::string format_value(TlsVersion value, const ValueRule&) { return std::string(name_of(value)); }
+std::string format_value(TlsNegotiation value, const ValueRule&) {
+  return std::string(name_of(value));
+}
 std::string format_value(const std::vector<RingFeature>& value, const ValueRule&) {
   std::vector<std::string_view> names;
   names.reserve(value.size());

@@ -51,6 +51,9 @@ struct ValueRule {
 [[nodiscard]] ValueResult read_value(const TomlNode&, const ValueRule&, LogLevel&);
 [[nodiscard]] ValueResult read_value(const TomlNode&, const ValueRule&, LogFormat&);
 [[nodiscard]] ValueResult read_value(const TomlNode&, const ValueRule&, std::vector<RingFeature>&);
+[[nodiscard]] ValueResult read_value(const TomlNode&, const ValueRule&, TlsMode&);
+[[nodiscard]] ValueResult read_value(const TomlNode&, const ValueRule&, TlsVersion&);
+[[nodiscard]] ValueResult read_value(const TomlNode&, const ValueRule&, TlsNegotiation&);
 
 [[nodiscard]] std::string format_value(bool, const ValueRule&);
 [[nodiscard]] std::string format_value(std::uint32_t, const ValueRule&);
@@ -69,5 +72,8 @@ struct ValueRule {
 [[nodiscard]] std::string format_value(LogLevel, const ValueRule&);
 [[nodiscard]] std::string format_value(LogFormat, const ValueRule&);
 [[nodiscard]] std::string format_value(const std::vector<RingFeature>&, const ValueRule&);
+[[nodiscard]] std::string format_value(TlsMode, const ValueRule&);
+[[nodiscard]] std::string format_value(TlsVersion, const ValueRule&);
+[[nodiscard]] std::string format_value(TlsNegotiation, const ValueRule&);
 
 }  // namespace pgring

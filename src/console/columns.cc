@@ -229,6 +229,11 @@ constexpr Column lists_columns[] = {
     {"items", ColumnType::int4},
 };
 
+constexpr Column tls_columns[] = {
+    {"side"},   {"mode"},       {"use"},       {"subject"}, {"issuer"},
+    {"serial"}, {"not_before"}, {"not_after"}, {"state"},   {"file"},
+};
+
 constexpr Column state_columns[] = {
     {"key"},
     {"value"},
@@ -293,6 +298,8 @@ Columns columns_of(const Command& command) {
       return pin_totals_columns;
     case Topic::statements:
       return statement_columns;
+    case Topic::tls:
+      return tls_columns;
     case Topic::state:
       return state_columns;
     case Topic::parameter:

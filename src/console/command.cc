@@ -14,7 +14,7 @@ namespace {
 using Tokens = std::span<const Token>;
 using ReadCommand = Result<Command, CommandError>;
 
-constexpr std::array<std::pair<std::string_view, Topic>, 19> topics{{
+constexpr std::array<std::pair<std::string_view, Topic>, 20> topics{{
     {"VERSION", Topic::version},
     {"POOLS", Topic::pools},
     {"CLIENTS", Topic::clients},
@@ -32,6 +32,7 @@ constexpr std::array<std::pair<std::string_view, Topic>, 19> topics{{
     {"PINS", Topic::pins},
     {"PINS_TOTALS", Topic::pins_totals},
     {"STATEMENTS", Topic::statements},
+    {"TLS", Topic::tls},
     {"STATE", Topic::state},
     {"HELP", Topic::help},
 }};
@@ -54,7 +55,7 @@ constexpr std::array<ConsoleParameter, 11> parameters{{
 constexpr std::string_view help =
     "\n\tSHOW HELP|VERSION|CONFIG|DATABASES|POOLS|CLIENTS|SERVERS|SHARDS|LISTS|STATE"
     "\n\tSHOW BUDGET|WAITS"
-    "\n\tSHOW PINS|PINS_TOTALS|STATEMENTS"
+    "\n\tSHOW PINS|PINS_TOTALS|STATEMENTS|TLS"
     "\n\tSHOW STATS|STATS_TOTALS|STATS_AVERAGES|TOTALS"
     "\n\tRELOAD"
     "\n\tPAUSE [<database>]"

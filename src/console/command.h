@@ -54,6 +54,7 @@ enum class Topic : std::uint8_t {
   pins,
   pins_totals,
   statements,
+  tls,
   state,
   help,
   parameter,  // one of those drivers look at: the argument

@@ -116,6 +116,11 @@ PinReport report_pin(const Server& server, ring::Instant now, const WallClock& c
       .reasons = server.pins()};
 }
 
+std::string tls_of(const Connection& connection) {
+  const TlsEngine* const engine = connection.tls();
+  return engine == nullptr || !engine->is_open() ? std::string{} : engine->description();
+}
+
 std::uint64_t process_of_unix_peer(int socket) {
   ucred peer{};
   socklen_t size = sizeof peer;
@@ -138,6 +143,7 @@ ConnectionReport report_client(const Client& client, ring::Instant now, const Wa
   if (client.waits()) report.wait_us = microseconds(now - client.requested_at());
   report.id = client.id();
   report.replication = wire::name_of(client.replication());
+  report.tls = tls_of(client);
   if (client.server() != nullptr) report.link = client.server()->id();
   if (client.walsender() != nullptr) report.link = client.walsender()->id();
   if (client.peer().is_unix()) report.remote_pid = process_of_unix_peer(client.socket());
@@ -163,6 +169,7 @@ ConnectionReport report_server(const Server& server, const WallClock& clock) {
   if (server.client() != nullptr) report.link = server.client()->id();
   report.remote_pid = server.backend_pid();
   report.statements = server.statements().size();
+  report.tls = tls_of(server);
   report.close_needed = server.is_to_close();
   return report;
 }
@@ -180,6 +187,7 @@ ConnectionReport report_walsender(const Walsender& walsender, const WallClock& c
   report.unix_port = walsender.place().port;
   report.connected = report.requested = clock.at(walsender.created());
   report.id = walsender.id();
+  report.tls = tls_of(walsender);
   if (client != nullptr) report.link = client->id();
   report.remote_pid = walsender.backend_pid();
   return report;

@@ -51,6 +51,7 @@ struct ConnectionReport {
   std::uint64_t id = 0, link = 0;  // 0: none
   std::uint64_t remote_pid = 0;
   std::uint64_t statements = 0;  // prepared by name
+  std::string tls;               // version/cipher; empty: none
   bool close_needed = false;
 };
 

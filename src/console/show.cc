@@ -8,6 +8,7 @@
 #include "src/config/config_keys.h"
 #include "src/console/gather.h"
 #include "src/shard/shard.h"
+#include "src/tls/tls_context.h"
 
 namespace pgring::console {
 namespace {
@@ -45,6 +46,7 @@ Rows show_gathered(const View& view, Topic topic) {
     case Topic::version:
     case Topic::budget:
     case Topic::config:
+    case Topic::tls:
     case Topic::state:
     case Topic::help:
     case Topic::parameter:
@@ -142,6 +144,8 @@ void show(const ConsoleRequest& request, const Command& command) {
       return request.answer({.rows = show_version()});
     case Topic::config:
       return request.answer({.rows = show_config(shard)});
+    case Topic::tls:
+      return request.answer({.rows = show_tls(shard.config().tls_contexts, tls_now())});
     case Topic::state:
       return request.answer({.rows = show_state(shard)});
     case Topic::budget:

@@ -1,7 +1,7 @@
 // The answers to SHOW: one function a topic, in show_*.cc; their columns in columns.cc.
 //
 // Source: PgBouncer's console, whose columns, order and types these are (exporters depend on them). SHARDS, BUDGET,
-//         WAITS, PINS, PINS_TOTALS and STATEMENTS are ours.
+//         WAITS, PINS, PINS_TOTALS, STATEMENTS and TLS are ours.
 #pragma once
 
 #include <span>
@@ -54,6 +54,7 @@ struct PoolStatements {
                                    std::span<const ShardReport> reports);
 [[nodiscard]] Rows show_statements(const View& view);
 [[nodiscard]] Rows show_config(const Shard& shard);
+[[nodiscard]] Rows show_tls(const TlsContexts& contexts, std::chrono::sys_seconds now);
 [[nodiscard]] Rows show_state(const Shard& shard);
 [[nodiscard]] Rows show_version();
 [[nodiscard]] Rows show_parameter(const Command& command, std::string_view application_name);

@@ -39,7 +39,7 @@ void put_row(Rows& rows, const ConnectionReport& connection, std::string_view ty
   rows.text(handle_text(connection.id));
   rows.text(handle_text(connection.link));
   rows.number(connection.remote_pid);
-  rows.text("");
+  rows.text(connection.tls);
   rows.text(connection.application_name);
   rows.number(connection.statements);
   rows.number(connection.id);

@@ -82,6 +82,7 @@ void Pool::configure(const Config& config) {
   facts_desk_ = &shard_.shared().facts.desk(settings_.server);
   settings_.host = server->second.host;
   settings_.port = server->second.port;
+  settings_.tls = server->second.tls;
   settings_.dbname = database_name_on_server(*database, key_.database);
   settings_.role = key_.role;
   settings_.forced_role = !database->user.empty();

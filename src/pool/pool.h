@@ -48,6 +48,7 @@ struct PoolSettings {
   std::string dbname;
   std::string role;
   bool forced_role = false;
+  ServerTlsConfig tls;
   std::string connect_query;
   std::string reset_query;
   OnSessionState on_session_state = OnSessionState::pin;
@@ -56,7 +57,7 @@ struct PoolSettings {
   std::uint32_t max_prepared_statements = 0;
   bool reuse_parse = true;
 
-  [[nodiscard]] ServerPlace place() const { return {host, port, dbname, connect_query}; }
+  [[nodiscard]] ServerPlace place() const { return {host, port, dbname, connect_query, tls}; }
 };
 
 // Totals since start; the console's STATS. Times in microseconds.

@@ -26,10 +26,14 @@
 #include "src/process/notify.h"
 #include "src/server/address.h"
 #include "src/shard/shard.h"
+#include "src/tls/tls_context.h"
 #include "wire/random.h"
 
 namespace pgring {
 namespace {
+
+// How often certificates are looked at: a process may run for longer than they are good.
+constexpr int certificate_check_ms = 12 * 60 * 60 * 1000;
 
 // Work for the main thread from shards.
 class Control {
@@ -121,6 +125,7 @@ class Pooler {
   void live(Life life);
   [[nodiscard]] std::string reload();
   void report_problems() const;
+  void warn_of_certificates() const;
 
   std::string config_path_;
   std::shared_ptr<const Runtime> runtime_;
@@ -212,7 +217,9 @@ bool Pooler::start_shards(int& code) {
 void Pooler::wait(int signal_file) {
   while (running_ > 0) {
     std::array<pollfd, 2> files{{{signal_file, POLLIN, 0}, {control_.file(), POLLIN, 0}}};
-    if (::poll(files.data(), files.size(), -1) < 0 && errno != EINTR) return;
+    const int ready = ::poll(files.data(), files.size(), certificate_check_ms);
+    if (ready < 0 && errno != EINTR) return;
+    if (ready == 0) warn_of_certificates();
     signalfd_siginfo info{};
     while (::read(signal_file, &info, sizeof info) == ssize_t{sizeof info})
       signalled(static_cast<int>(info.ssi_signo));
@@ -265,6 +272,7 @@ std::string Pooler::reload() {
   }
   runtime_ = std::move(runtime);
   report_problems();
+  warn_of_certificates();
   log::configure(runtime_->config.log);
   shared_.placement.configure(runtime_->config, {});
   for (const auto& shard : shared_.shards) {
@@ -277,6 +285,14 @@ std::string Pooler::reload() {
 
 void Pooler::report_problems() const {
   for (const auto& problem : runtime_->problems) log::warning(problem, {});
+}
+
+void Pooler::warn_of_certificates() const {
+  for_each_context(runtime_->config.tls_contexts,
+                   [](const std::string& side, const TlsContext& context) {
+                     for (const auto& problem : context.warnings_at(tls_now()))
+                       log::warning(problem.message, {{"tls", side}, {"hint", problem.hint}});
+                   });
 }
 
 }  // namespace

@@ -121,6 +121,16 @@ LoginExchange::Outcome LoginExchange::negotiated(std::span<const std::byte> body
       "the server's NegotiateProtocolVersion is no answer to protocol 3." + std::to_string(minor_));
 }
 
+void LoginExchange::begin_again() {
+  negotiated_ = false;
+  input_.clear();
+  error_ = {};
+}
+
+bool LoginExchange::refused_at_once() const {
+  return !taken_ && error_.sqlstate == wire::sqlstate::invalid_authorization_specification;
+}
+
 LoginExchange::Outcome LoginExchange::refused(std::optional<wire::ParsedError> error) {
   if (!error)
     return fail(wire::sqlstate::protocol_violation, "the server refused the login unreadably");
@@ -204,7 +214,8 @@ LoginExchange::Outcome LoginExchange::answer_sasl(const wire::Authentication& re
                                                   const LoginSecrets& secrets,
                                                   std::string& answer) {
   if (request.kind == wire::AuthenticationKind::SASL) {
-    if (!request.offers(wire::scram_mechanism) || scram_ != nullptr) {
+    const bool plus = !binding_.empty() && request.offers(wire::scram_plus_mechanism);
+    if ((!plus && !request.offers(wire::scram_mechanism)) || scram_ != nullptr) {
       return fail(wire::sqlstate::feature_not_supported,
                   "the server offers no SASL mechanism pgring has");
     }
@@ -217,7 +228,12 @@ LoginExchange::Outcome LoginExchange::answer_sasl(const wire::Authentication& re
     } else {
       return no_password("scram-sha-256");
     }
-    wire::append_sasl_initial_response(answer, wire::scram_mechanism, scram_->first_message());
+    if (!binding_.empty()) {
+      scram_->bind(plus ? wire::ScramBinding::in_use : wire::ScramBinding::unused,
+                   wire::as_text(binding_.bytes()));
+    }
+    wire::append_sasl_initial_response(
+        answer, plus ? wire::scram_plus_mechanism : wire::scram_mechanism, scram_->first_message());
     return Outcome::unfinished;
   }
   if (scram_ == nullptr)

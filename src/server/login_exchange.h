@@ -19,6 +19,7 @@
 #include "src/config/config.h"
 #include "src/server/address.h"
 #include "src/session/parameters.h"
+#include "src/tls/certificate.h"
 #include "wire/authentication.h"
 #include "wire/error_response.h"
 #include "wire/name_value.h"
@@ -44,6 +45,10 @@ class LoginExchange {
   LoginExchange(std::string role, OnlyProtocol30 only_protocol_3_0)
       : role_{std::move(role)}, only_protocol_3_0_{std::move(only_protocol_3_0)} {}
 
+  // Of the connection it goes over, where that is encrypted. Before begin().
+  void bind_to(const ChannelBinding& binding) { binding_ = binding; }
+  // Another connection: begin() has been, and what it gave is to be sent again.
+  void begin_again();
   // Appends the startup message, which comes first.
   void begin(std::span<const wire::NameValue> parameters, std::string& out);
   // Takes what the server sent and appends to `answer` what is to be sent now. REQUIRES: unfinished so far.
@@ -57,6 +62,9 @@ class LoginExchange {
   // Ready: what came right behind ReadyForQuery.
   [[nodiscard]] std::string take_rest() { return std::move(input_); }
   [[nodiscard]] wire::ParsedError take_error() { return std::move(error_); }
+  // Failed: before it asked for anything the server said that such a connection may not be, as pg_hba.conf decides.
+  // It may be with TLS, or without.
+  [[nodiscard]] bool refused_at_once() const;
 
  private:
   [[nodiscard]] Outcome message(char type, std::span<const std::byte> body,
@@ -80,6 +88,7 @@ class LoginExchange {
   bool taken_ = false;  // an authentication request came: the server speaks our version
   std::string input_;   // received and not yet used; bounded
   ParameterList parameters_;
+  ChannelBinding binding_;
   std::unique_ptr<wire::ScramClient> scram_;
   bool authenticated_ = false;
   std::uint32_t backend_pid_ = 0;

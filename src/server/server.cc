@@ -25,7 +25,7 @@ constexpr ring::Duration facts_age_at_login = std::chrono::milliseconds{200};
 }  // namespace
 
 Server::Server(Shard& shard, Pool& pool, Permit permit)
-    : Stream{shard.loop(), stream_role::server},
+    : Connection{shard, stream_role::server},
       shard_{shard},
       pool_{pool},
       permit_{std::move(permit)},
@@ -60,6 +60,7 @@ void Server::connect() {
                 std::generic_category().message(-socket));
   login_ = std::make_unique<LoginExchange>(
       pool_.settings().role, shard_.runtime().only_protocol_3_0.find(found->first)->second);
+  if (!std::exchange(tries_again_, false)) opening_ = {shard_.config(), found->first};
   if (const auto limit = shard_.config().timeouts.server_connect; limit > Duration::zero()) {
     shard_.loop().timers().set(timer_, shard_.now() + limit);
   }

@@ -20,7 +20,6 @@
 #include <string_view>
 #include <vector>
 
-#include "ring/stream.h"
 #include "ring/timer_wheel.h"
 #include "src/base/intrusive_list.h"
 #include "src/budget/facts_desk.h"
@@ -29,8 +28,10 @@
 #include "src/server/ran_texts.h"
 #include "src/server/request_queue.h"
 #include "src/server/server_state.h"
+#include "src/server/tls_opening.h"
 #include "src/session/cancel.h"
 #include "src/session/parameters.h"
+#include "src/shard/connection.h"
 #include "src/statement/server_statements.h"
 #include "wire/error_response.h"
 #include "wire/framer.h"
@@ -46,7 +47,7 @@ struct Audit;
 struct StateLeft;
 struct FactsAsked;
 
-class Server final : public ring::Stream {
+class Server final : public Connection {
  public:
   enum class Phase : std::uint8_t {
     connecting,
@@ -82,6 +83,10 @@ class Server final : public ring::Stream {
   void sent();
   void timer_due();
   void quiet();
+  void tls_opened();
+  void tls_failed();
+  // Its stream is closed: it is to connect once more (mode "allow", "prefer").
+  [[nodiscard]] bool tries_again() const { return tries_again_ && phase_ == Phase::connecting; }
 
   // Links. REQUIRES for link: is_idle_ready().
   void link(Client& client);
@@ -229,6 +234,9 @@ class Server final : public ring::Stream {
 
  private:
   // server_login.cc
+  void begin_login();
+  void opening_step(TlsOpening::Step step);
+  [[nodiscard]] bool try_the_other_way();
   void login_received(const ring::Slice& slice);
   void serve_from_now();
   void login_finished();
@@ -396,6 +404,8 @@ class Server final : public ring::Stream {
   PinReasons pins_counted_;  // since it was pinned
   ring::Instant pinned_at_{};
   std::unique_ptr<LoginExchange> login_;
+  TlsOpening opening_;
+  bool tries_again_ = false;
   std::unique_ptr<FactsAsked> facts_;  // while own_ is facts
   OurConnection counted_;              // among those the instance has of ours
   wire::ParsedError own_error_;

@@ -22,16 +22,55 @@ void Server::connected(int error) {
                     std::generic_category().message(error)});
   }
   phase_ = Phase::logging_in;
+  receive_wanted(true);
+  opening_step(opening_.begin(*this));
+}
+
+void Server::opening_step(TlsOpening::Step step) {
+  switch (step) {
+    case TlsOpening::Step::waits:
+      return;
+    case TlsOpening::Step::open:
+      return begin_login();
+    case TlsOpening::Step::failed:
+      if (opening_.may_try_again() && try_the_other_way()) return;
+      return login_failed(
+          {.severity = "FATAL",
+           .sqlstate = std::string{wire::sqlstate::sqlclient_unable_to_establish_sqlconnection},
+           .message = "no TLS with the server " + pool_.settings().server + ": " + opening_.why()});
+  }
+}
+
+void Server::tls_opened() { opening_step(opening_.opened()); }
+
+void Server::tls_failed() {
+  // Once it is logged in there is nothing to negotiate any more.
+  if (phase_ != Phase::logging_in) return ended(EPROTO);
+  opening_step(opening_.handshake_failed(*tls()));
+}
+
+// The first connection's slot is free when PostgreSQL has closed its side: only then the second is opened.
+bool Server::try_the_other_way() {
+  if (!opening_.turn_round()) return false;
+  phase_ = Phase::connecting;
+  tries_again_ = true;
+  counted_.end(shard_.now());
+  finish();
+  return true;
+}
+
+void Server::begin_login() {
   const auto& settings = pool_.settings();
   const std::array<wire::NameValue, 2> parameters{
       {{"user", settings.role}, {"database", settings.dbname}}};
+  if (tls() != nullptr) login_->bind_to(tls()->channel_binding());
   std::string message;
   login_->begin(parameters, message);
   send_text(message);
-  receive_wanted(true);
 }
 
 void Server::login_received(const ring::Slice& slice) {
+  if (opening_.awaits_answer()) return opening_step(opening_.received(*this, slice.bytes()));
   std::string answer;
   const auto outcome = login_->receive(slice.bytes(), pool_.login_secrets(), answer);
   if (backend_pid_ == 0 && login_->backend_pid() != 0) {
@@ -45,6 +84,7 @@ void Server::login_received(const ring::Slice& slice) {
     case LoginExchange::Outcome::unfinished:
       return;
     case LoginExchange::Outcome::failed:
+      if (login_->refused_at_once() && try_the_other_way()) return;
       return login_failed(login_->take_error());
     case LoginExchange::Outcome::ready:
       defaults_ = pool_.parameters().intern(login_->take_parameters());

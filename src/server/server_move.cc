@@ -13,7 +13,7 @@
 namespace pgring {
 
 Server::Server(Shard& shard, Pool& pool, ServerState state)
-    : Stream{shard.loop(), stream_role::server},
+    : Connection{shard, stream_role::server},
       shard_{shard},
       pool_{pool},
       phase_{Phase::ready},
@@ -40,6 +40,7 @@ Server::Server(Shard& shard, Pool& pool, ServerState state)
   timer_.owner = this;
   timer_.kind = timer_kind::server;
   open(state.socket, {.group = buffer_group::server, .credit = flow::server_credit});
+  if (state.tls != nullptr) begin_tls(std::move(state.tls));
   receive_wanted(true);
 }
 
@@ -76,13 +77,16 @@ void Server::received_while_moving(ring::Slice slice) {
 
 void Server::quiet() {
   POOLER_CHECK(phase_ == Phase::moving);
-  if (is_to_close()) {
+  // An answer of TLS's own may be about to leave.
+  if (is_to_close() || !is_quiet()) {
     call_off_move();
     return stay();
   }
   const auto& settings = pool_.settings();
+  auto tls = take_tls();
   pool_.move_ready(*this, moving_to_,
                    {.socket = Stream::release(),
+                    .tls = std::move(tls),
                     .permit = std::move(permit_),
                     .counted = std::move(counted_),
                     .place = settings.place(),

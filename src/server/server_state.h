@@ -7,14 +7,17 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "ring/clock.h"
 #include "src/budget/facts_desk.h"
 #include "src/budget/permit.h"
+#include "src/config/config.h"
 #include "src/server/ran_texts.h"
 #include "src/session/parameters.h"
 #include "src/statement/server_statements.h"
+#include "src/tls/tls_engine.h"
 
 namespace pgring {
 
@@ -25,11 +28,13 @@ struct ServerPlace {
   std::uint32_t port = 0;
   std::string dbname;
   std::string connect_query;
+  ServerTlsConfig tls;
   friend bool operator==(const ServerPlace&, const ServerPlace&) = default;
 };
 
 struct ServerState {
-  int socket = -1;  // nothing in flight names it
+  int socket = -1;                 // nothing in flight names it
+  std::unique_ptr<TlsEngine> tls;  // null: it is not encrypted
   Permit permit;
   OurConnection counted;
   ServerPlace place;

@@ -31,12 +31,13 @@ std::optional<WalsenderPlace> walsender_place(const Config& config, std::string_
                         .host = server.host,
                         .port = server.port,
                         .dbname = std::string{database_name_on_server(*entry, database)},
-                        .role = entry->user.empty() ? std::string{user} : entry->user};
+                        .role = entry->user.empty() ? std::string{user} : entry->user,
+                        .tls = server.tls};
 }
 
 Walsender::Walsender(Shard& shard, Client& client, WalsenderPlace place,
                      const Parameters& parameters, std::optional<wire::ScramKeys> keys)
-    : Stream{shard.loop(), stream_role::walsender},
+    : Connection{shard, stream_role::walsender},
       shard_{shard},
       client_{&client},
       replication_{client.replication()},
@@ -49,6 +50,7 @@ Walsender::Walsender(Shard& shard, Client& client, WalsenderPlace place,
   std::vector<wire::NameValue> all{{"user", place_.role}, {"database", place_.dbname}};
   for (const auto& [name, value] : parameters) all.push_back({name, value});
   login_->begin(all, startup_);
+  opening_ = {shard.config(), place_.server};
   timer_.owner = this;
   timer_.kind = timer_kind::walsender;
   created_ = shard.now();
@@ -84,8 +86,52 @@ void Walsender::connected(int error) {
                                       std::generic_category().message(error)));
   }
   phase_ = Phase::logging_in;
-  send(ring::Slice::copy_of(startup_));
   receive_wanted(true);
+  opening_step(opening_.begin(*this));
+}
+
+void Walsender::opening_step(TlsOpening::Step step) {
+  switch (step) {
+    case TlsOpening::Step::waits:
+      return;
+    case TlsOpening::Step::open:
+      return begin_login();
+    case TlsOpening::Step::failed:
+      if (opening_.may_try_again() && try_the_other_way()) return;
+      return login_failed(
+          own_error(wire::sqlstate::sqlclient_unable_to_establish_sqlconnection,
+                    "no TLS with the server " + place_.server + ": " + opening_.why()));
+  }
+}
+
+void Walsender::begin_login() {
+  if (tls() != nullptr) login_->bind_to(tls()->channel_binding());
+  send(ring::Slice::copy_of(startup_));
+}
+
+void Walsender::tls_opened() { opening_step(opening_.opened()); }
+
+void Walsender::tls_failed() {
+  if (phase_ != Phase::logging_in) return ended(EPROTO);
+  opening_step(opening_.handshake_failed(*tls()));
+}
+
+bool Walsender::try_the_other_way() {
+  if (!opening_.turn_round()) return false;
+  phase_ = Phase::connecting;
+  tries_again_ = true;
+  finish();
+  return true;
+}
+
+bool Walsender::connect_again() {
+  tries_again_ = false;
+  login_->begin_again();
+  const auto error = connect();
+  if (!error) return true;
+  phase_ = Phase::closing;
+  std::exchange(client_, nullptr)->replication_refused(*error);
+  return false;
 }
 
 void Walsender::received(ring::Slice slice) {
@@ -101,12 +147,16 @@ void Walsender::received(ring::Slice slice) {
 }
 
 void Walsender::login_received(const ring::Slice& slice) {
+  if (opening_.awaits_answer()) return opening_step(opening_.received(*this, slice.bytes()));
   const LoginSecrets secrets{stored_login_secret(shard_.config(), database_, place_.role), keys_};
   std::string answer;
   const auto outcome = login_->receive(slice.bytes(), secrets, answer);
   if (!answer.empty()) send(ring::Slice::copy_of(answer));
   if (outcome == LoginExchange::Outcome::unfinished) return;
-  if (outcome == LoginExchange::Outcome::failed) return login_failed(login_->take_error());
+  if (outcome == LoginExchange::Outcome::failed) {
+    if (login_->refused_at_once() && try_the_other_way()) return;
+    return login_failed(login_->take_error());
+  }
   ring::TimerWheel::cancel(timer_);
   backend_pid_ = login_->backend_pid();
   cancel_secret_ = login_->cancel_secret();

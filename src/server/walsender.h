@@ -17,9 +17,10 @@
 #include <utility>
 #include <vector>
 
-#include "ring/stream.h"
 #include "ring/timer_wheel.h"
 #include "src/server/login_exchange.h"
+#include "src/server/tls_opening.h"
+#include "src/shard/connection.h"
 #include "wire/error_response.h"
 #include "wire/framer.h"
 #include "wire/replication.h"
@@ -37,6 +38,7 @@ struct WalsenderPlace {
   std::uint32_t port = 0;
   std::string dbname;
   std::string role;
+  ServerTlsConfig tls;
   friend bool operator==(const WalsenderPlace&, const WalsenderPlace&) = default;
 };
 // Nothing: the configuration does not have the database (any more).
@@ -44,7 +46,7 @@ struct WalsenderPlace {
                                                             std::string_view database,
                                                             std::string_view user);
 
-class Walsender final : public ring::Stream {
+class Walsender final : public Connection {
  public:
   enum class Phase : std::uint8_t { connecting, logging_in, relaying, closing };
   using Parameters = std::vector<std::pair<std::string, std::string>>;
@@ -65,6 +67,11 @@ class Walsender final : public ring::Stream {
   void send_failed();
   void sent();
   void timer_due();
+  void tls_opened();
+  void tls_failed();
+  // Its stream is closed: it is to connect once more. False: it could not, and its client has been told.
+  [[nodiscard]] bool tries_again() const { return tries_again_ && phase_ == Phase::connecting; }
+  [[nodiscard]] bool connect_again();
 
   // The client's.
   void client_left();
@@ -83,6 +90,9 @@ class Walsender final : public ring::Stream {
   [[nodiscard]] std::string_view state_name() const;
 
  private:
+  void opening_step(TlsOpening::Step step);
+  [[nodiscard]] bool try_the_other_way();
+  void begin_login();
   void login_received(const ring::Slice& slice);
   void login_failed(wire::ParsedError error);
   void relay(ring::Slice slice);
@@ -98,6 +108,8 @@ class Walsender final : public ring::Stream {
   std::string database_;  // as the client named it
   std::string startup_;   // the packet
   std::unique_ptr<LoginExchange> login_;
+  TlsOpening opening_;
+  bool tries_again_ = false;
   std::optional<wire::ScramKeys> keys_;
   std::uint32_t backend_pid_ = 0;
   std::string cancel_secret_;

@@ -16,9 +16,10 @@
 #include <string>
 #include <string_view>
 
-#include "ring/stream.h"
 #include "ring/timer_wheel.h"
 #include "src/server/address.h"
+#include "src/server/tls_opening.h"
+#include "src/shard/connection.h"
 
 namespace pgring {
 
@@ -50,10 +51,11 @@ struct CancelTarget {
   std::string_view server;  // [server.NAME]
   std::uint32_t backend_pid = 0;
   std::string_view secret;
+  const TlsEngine* tls = nullptr;  // it is encrypted: so is the request
 };
 
 // Carries one CancelRequest to PostgreSQL. Owner: its Shard, until its stream is closed.
-class CancelConnection final : public ring::Stream {
+class CancelConnection final : public Connection {
  public:
   // server: the connection that is not to be released meanwhile, if one could be.
   CancelConnection(Shard& shard, const CancelTarget& target, Server* server,
@@ -63,8 +65,11 @@ class CancelConnection final : public ring::Stream {
   // False: no socket could be made.
   [[nodiscard]] bool start(const SocketAddress& address, ring::Duration limit);
   void connected(int error);
+  void received(const ring::Slice& slice);
   void ended(int error);
   void timer_due() { close(); }
+  void tls_opened();
+  void tls_failed();
   // PostgreSQL has closed it, or it was given up.
   void closed();
 
@@ -72,7 +77,10 @@ class CancelConnection final : public ring::Stream {
   void forget_server() { server_ = nullptr; }
 
  private:
+  void opening_step(TlsOpening::Step step);
+
   Shard& shard_;
+  TlsOpening opening_;
   Server* server_;  // null: it closed meanwhile, or nothing waits
   std::optional<CancelOrigin> origin_;
   std::string request_;

@@ -25,7 +25,7 @@ constexpr ring::Duration linger = std::chrono::seconds{2};
 }  // namespace
 
 Client::Client(Shard& shard, PeerAddress peer)
-    : Stream{shard.loop(), stream_role::client}, shard_{shard}, peer_{peer}, id_{shard.next_id()} {
+    : Connection{shard, stream_role::client}, shard_{shard}, peer_{peer}, id_{shard.next_id()} {
   timer_.owner = this;
   timer_.kind = timer_kind::client;
   connected_ = shard.now();
@@ -51,6 +51,8 @@ void Client::received(ring::Slice slice) {
     case Phase::waiting:
       return relay(std::move(slice));
     case Phase::startup:
+      if (begins_with_tls(slice)) return begin_tls_directly(std::move(slice));
+      [[fallthrough]];
     case Phase::authenticating:
     case Phase::login_waiting:
       return login_received(slice);

@@ -4,7 +4,7 @@
 //         it keeps what it sent so far; idle, it holds nothing but its place.
 // Owner:  its Shard; handed over once, after the startup packet, to the shard where its pool lives.
 // Life:   from accept until its stream is closed; then the shard destroys it.
-// Files:  client.cc life and links, client_limits.cc its time limits, client_login.cc and client_auth.cc the login, client_relay.cc messages
+// Files:  client.cc life and links, client_limits.cc its time limits, client_login.cc, client_tls.cc and client_auth.cc the login, client_relay.cc messages
 //         (hot path), client_extended.cc prepared statements, client_query.cc what texts mean,
 //         client_settings.cc its settings, client_reuse.cc a Parse that PostgreSQL is spared,
 //         client_begin.cc a BEGIN without a server connection, client_aborted.cc one that got none,
@@ -19,13 +19,13 @@
 #include <string_view>
 #include <vector>
 
-#include "ring/stream.h"
 #include "ring/timer_wheel.h"
 #include "src/base/intrusive_list.h"
 #include "src/server/request_queue.h"
 #include "src/session/aborted_block.h"
 #include "src/session/parameters.h"
 #include "src/session/peer_address.h"
+#include "src/shard/connection.h"
 #include "src/statement/client_statements.h"
 #include "src/statement/known_texts.h"
 #include "wire/error_response.h"
@@ -43,7 +43,7 @@ class Shard;
 class Walsender;
 struct ClientLogin;
 
-class Client final : public ring::Stream {
+class Client final : public Connection {
  public:
   enum class Phase : std::uint8_t {
     startup,         // the startup packet is awaited
@@ -63,7 +63,7 @@ class Client final : public ring::Stream {
 
   // A new connection; or one that another shard has read the startup packet of.
   void start(int socket);
-  void adopt(int socket, std::string startup_packet);
+  void adopt(int socket, std::string startup_packet, std::unique_ptr<TlsEngine> tls);
 
   // The loop's events.
   void received(ring::Slice slice);
@@ -71,6 +71,7 @@ class Client final : public ring::Stream {
   void send_failed(int error);
   void sent();
   void timer_due();
+  void tls_failed();  // what the engine has to say about it is to be sent
 
   // The pool's and the server connection's.
   void linked_to(Server& server) { server_ = &server; }
@@ -138,6 +139,7 @@ class Client final : public ring::Stream {
   void close_when_idle();
 
   [[nodiscard]] Phase phase() const { return phase_; }
+  [[nodiscard]] bool logs_in() const { return login_ != nullptr; }
   [[nodiscard]] Pool* pool() const { return pool_; }
   [[nodiscard]] Server* server() const { return server_; }
   [[nodiscard]] Walsender* walsender() const { return walsender_; }
@@ -175,6 +177,16 @@ class Client final : public ring::Stream {
   [[nodiscard]] bool startup_message(const wire::StartupMessage& message, std::string_view packet);
   [[nodiscard]] bool move_home();
   [[nodiscard]] bool read_parameters(const wire::StartupMessage& message);
+
+  // client_tls.cc
+  void answer_encryption_request(bool is_ssl);
+  [[nodiscard]] bool begins_with_tls(const ring::Slice& slice) const;
+  void begin_tls_directly(ring::Slice slice);
+  [[nodiscard]] bool may_be_unencrypted();
+  // SCRAM-SHA-256-PLUS is offered.
+  [[nodiscard]] bool binds_channels() const {
+    return tls() != nullptr && !tls()->context().channel_binding().empty();
+  }
 
   // client_auth.cc
   void begin_authentication();

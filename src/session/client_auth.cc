@@ -71,8 +71,10 @@ void Client::begin_scram() {
     return fatal(wire::sqlstate::internal_error, "could not generate a random nonce");
   login.scram = std::make_unique<wire::ScramServer>(std::move(*secret), user, std::move(*nonce));
   std::string request;
-  const std::array<std::string_view, 1> mechanisms{wire::scram_mechanism};
-  wire::append_authentication_sasl(request, mechanisms);
+  const std::array<std::string_view, 2> mechanisms{wire::scram_plus_mechanism,
+                                                   wire::scram_mechanism};
+  wire::append_authentication_sasl(request,
+                                   std::span{mechanisms}.subspan(binds_channels() ? 0 : 1));
   send_text(request);
 }
 
@@ -125,12 +127,17 @@ bool Client::scram_answer(std::span<const std::byte> body) {
       fatal(wire::sqlstate::protocol_violation, "malformed SASLInitialResponse message");
       return false;
     }
-    if (initial->mechanism != wire::scram_mechanism || !initial->data) {
+    const bool plus = binds_channels() && initial->mechanism == wire::scram_plus_mechanism;
+    if ((!plus && initial->mechanism != wire::scram_mechanism) || !initial->data) {
       fatal(wire::sqlstate::protocol_violation,
             "client selected an invalid SASL authentication mechanism");
       return false;
     }
     login.sasl_chosen = true;
+    if (binds_channels()) {
+      login.scram->bind(plus ? wire::ScramBinding::in_use : wire::ScramBinding::unused,
+                        wire::as_text(tls()->channel_binding().bytes()));
+    }
     data = *initial->data;
   }
   const auto reply = login.scram->receive(data);

@@ -32,8 +32,9 @@ bool contains(const std::vector<std::string>& names, std::string_view name) {
 
 }  // namespace
 
-void Client::adopt(int socket, std::string startup_packet) {
+void Client::adopt(int socket, std::string startup_packet, std::unique_ptr<TlsEngine> tls) {
   start(socket);
+  if (tls != nullptr) begin_tls(std::move(tls));
   login_->adopted = true;
   login_->input = std::move(startup_packet);
   login_received({});
@@ -96,7 +97,7 @@ bool Client::startup_packet(std::string_view packet) {
       }
       asked = true;
       login.input.clear();
-      send(ring::Slice::of_static("N"));
+      answer_encryption_request(startup.kind == wire::StartupKind::SSLRequest);
       return false;  // the next packet comes after our answer
     }
     case wire::StartupKind::CancelRequest: {
@@ -135,7 +136,7 @@ bool Client::startup_message(const wire::StartupMessage& message, std::string_vi
     return false;
   }
   login.is_console = is_console_database(database_);
-  if (!read_replication(message)) return false;
+  if (!may_be_unencrypted() || !read_replication(message)) return false;
   const DatabaseConfig* database = login.is_console ? nullptr : find_database(config, database_);
   login.known = login.is_console ? contains(config.console.admins, user_) ||
                                        contains(config.console.viewers, user_)

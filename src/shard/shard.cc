@@ -63,6 +63,7 @@ void Shard::run() {
 }
 
 void Shard::turn() {
+  work_on_tls();
   loop_.turn(*this);
   retired_.clear();
   retired_servers_.clear();
@@ -103,12 +104,20 @@ void Shard::on_connected(ring::Stream& stream, int error) {
 }
 
 void Shard::on_received(ring::Stream& stream, ring::Slice slice) {
-  if (stream.role() == stream_role::client)
-    return static_cast<Client&>(stream).received(std::move(slice));
-  if (stream.role() == stream_role::server)
-    return static_cast<Server&>(stream).received(std::move(slice));
-  if (stream.role() == stream_role::walsender)
-    return static_cast<Walsender&>(stream).received(std::move(slice));
+  auto& connection = static_cast<Connection&>(stream);
+  if (connection.tls() != nullptr) [[unlikely]]
+    return tls_received(connection, std::move(slice));
+  deliver(connection, std::move(slice));
+}
+
+void Shard::deliver(Connection& connection, ring::Slice slice) {
+  if (connection.role() == stream_role::client)
+    return static_cast<Client&>(connection).received(std::move(slice));
+  if (connection.role() == stream_role::server)
+    return static_cast<Server&>(connection).received(std::move(slice));
+  if (connection.role() == stream_role::walsender)
+    return static_cast<Walsender&>(connection).received(std::move(slice));
+  static_cast<CancelConnection&>(connection).received(slice);
 }
 
 void Shard::on_end(ring::Stream& stream, int error) {
@@ -126,6 +135,9 @@ void Shard::on_send_failed(ring::Stream& stream, int error) {
 }
 
 void Shard::on_sent(ring::Stream& stream) {
+  auto& connection = static_cast<Connection&>(stream);
+  if (connection.tls() != nullptr) [[unlikely]]
+    connection.sealed_sent();
   if (stream.role() == stream_role::client) return static_cast<Client&>(stream).sent();
   if (stream.role() == stream_role::server) return static_cast<Server&>(stream).sent();
   if (stream.role() == stream_role::walsender) return static_cast<Walsender&>(stream).sent();
@@ -143,9 +155,14 @@ void Shard::on_closed(ring::Stream& stream) {
     owned_.erase(&client);
   } else if (stream.role() == stream_role::server) {
     auto& server = static_cast<Server&>(stream);
+    server.end_tls();
+    if (server.tries_again()) return server.connect();
     server.pool().server_closed(server);
   } else if (stream.role() == stream_role::walsender) {
-    walsenders_.erase(&static_cast<Walsender&>(stream));
+    auto& walsender = static_cast<Walsender&>(stream);
+    walsender.end_tls();
+    if (walsender.tries_again() && walsender.connect_again()) return;
+    walsenders_.erase(&walsender);
   } else {
     auto& cancel = static_cast<CancelConnection&>(stream);
     cancel.closed();
@@ -181,6 +198,7 @@ void Shard::on_timer(ring::Timer& timer) {
 // Clients.
 
 void Shard::hand_over(Client& client, std::uint32_t shard, std::string input) {
+  auto tls = client.take_tls();
   const int socket = client.release();
   const PeerAddress peer = client.peer();
   clients_.erase(client);
@@ -189,17 +207,18 @@ void Shard::hand_over(Client& client, std::uint32_t shard, std::string input) {
   retired_.push_back(std::move(at->second));
   owned_.erase(at);
   Shard& target = *shared_.shards[shard];
-  target.post([&target, socket, peer, packet = std::move(input)]() mutable {
-    target.adopt_client(socket, peer, std::move(packet));
+  target.post([&target, socket, peer, packet = std::move(input), tls = std::move(tls)]() mutable {
+    target.adopt_client(socket, peer, std::move(packet), std::move(tls));
   });
 }
 
-void Shard::adopt_client(int socket, PeerAddress peer, std::string startup_packet) {
+void Shard::adopt_client(int socket, PeerAddress peer, std::string startup_packet,
+                         std::unique_ptr<TlsEngine> tls) {
   auto owned = std::make_unique<Client>(*this, peer);
   Client& client = *owned;
   owned_.emplace(&client, std::move(owned));
   clients_.push_back(client);
-  client.adopt(socket, std::move(startup_packet));
+  client.adopt(socket, std::move(startup_packet), std::move(tls));
 }
 
 void Shard::forget_client(Client& client) {
@@ -251,6 +270,7 @@ void Shard::open_forced_pools() {
 void Shard::maintain() {
   for (const auto& [key, pool] : pools_) pool->maintain();
   shared_.budget.tick(now());
+  rest_tls();
   loop_.timers().set(maintenance_, now() + maintenance_interval);
 }
 

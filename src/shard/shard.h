@@ -4,7 +4,7 @@
 // Life:   open() on the thread, run() until nothing is left to do after a stop.
 // Hot path: the on_… functions run once per completion.
 // Files:  shard.cc events, clients, pools, commands; shard_cancel.cc cancels; shard_life.cc its end;
-//         shard_replication.cc walsenders.
+//         shard_replication.cc walsenders; shard_tls.cc what is encrypted.
 #pragma once
 
 #include <cstdint>
@@ -23,6 +23,7 @@
 #include "src/session/client.h"
 #include "src/session/parameters.h"
 #include "src/shard/shared.h"
+#include "src/shard/tls_work.h"
 #include "wire/cancel_secret.h"
 
 namespace pgring {
@@ -65,7 +66,8 @@ class Shard {
 
   // Clients.
   void hand_over(Client& client, std::uint32_t shard, std::string input);
-  void adopt_client(int socket, PeerAddress peer, std::string startup_packet);
+  void adopt_client(int socket, PeerAddress peer, std::string startup_packet,
+                    std::unique_ptr<TlsEngine> tls);
   void forget_client(Client& client);
 
   // Cancels (shard_cancel.cc).
@@ -88,6 +90,10 @@ class Shard {
   // Pools.
   [[nodiscard]] Pool& pool(const PoolKey& key, PoolHome& home, std::uint32_t part);
   [[nodiscard]] const std::map<PoolKey, std::unique_ptr<Pool>>& pools() const { return pools_; }
+
+  // Encrypted connections (shard_tls.cc).
+  [[nodiscard]] TlsWork& tls() { return tls_; }
+  void tls_received(Connection& connection, ring::Slice slice);
 
   // Server connections that change shards.
   void move_server(PoolHome& home, std::uint32_t part, ServerState state);
@@ -132,6 +138,15 @@ class Shard {
   [[nodiscard]] const ClientList& clients() const { return clients_; }
 
  private:
+  void deliver(Connection& connection, ring::Slice slice);
+  void work_on_tls();
+  void shake_hands();
+  void decrypt(Connection& connection, ring::Slice slice);
+  void deliver_pieces(Connection& connection);
+  void tls_settled(Connection& connection);
+  void tls_opened(Connection& connection);
+  void tls_failed(Connection& connection);
+  void rest_tls();
   void open_forced_pools();
   [[nodiscard]] bool has_work() const;
   [[nodiscard]] bool only_consoles() const;
@@ -148,6 +163,7 @@ class Shard {
   std::uint32_t index_;
   std::shared_ptr<const Runtime> runtime_;
   ring::Loop loop_;
+  TlsWork tls_;
   ParameterTable parameters_;
   std::vector<std::unique_ptr<ring::Listener>> listeners_;
   std::map<PoolKey, std::unique_ptr<Pool>> pools_;

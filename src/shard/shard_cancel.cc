@@ -77,8 +77,9 @@ void Shard::cancel(std::uint32_t pid, std::string_view secret, CancelOrigin orig
 }
 
 void Shard::start_cancel(Server& server, std::optional<CancelOrigin> origin) {
-  start_cancel({server.pool().settings().server, server.backend_pid(), server.cancel_secret()},
-               &server, origin);
+  start_cancel(
+      {server.pool().settings().server, server.backend_pid(), server.cancel_secret(), server.tls()},
+      &server, origin);
 }
 
 void Shard::start_cancel(const CancelTarget& target, Server* server,

@@ -13,7 +13,8 @@ void Shard::keep(std::unique_ptr<Walsender> walsender) {
 
 void Shard::start_cancel(const Walsender& walsender, std::optional<CancelOrigin> origin) {
   // Nobody but its client will ever use it, so it waits for nothing.
-  start_cancel({walsender.place().server, walsender.backend_pid(), walsender.cancel_secret()},
+  start_cancel({walsender.place().server, walsender.backend_pid(), walsender.cancel_secret(),
+                walsender.tls()},
                nullptr, origin);
 }
 

@@ -74,7 +74,7 @@ TlsContext::Loaded TlsContext::load(TlsSide side, const TlsOptions& options,
         &TlsContext::load_trusted, &TlsContext::load_revoked}) {
     if (auto done = (context.get()->*step)(); !done) return Unexpected{std::move(done).error()};
   }
-  context->warn(now);
+  context->warnings_ = context->warnings_at(now);
   return std::shared_ptr<const TlsContext>{context};
 }
 
@@ -239,11 +239,12 @@ void TlsContext::note(const x509_st* certificate, CertificateUse use, const std:
   certificates_.push_back(certificate_info(certificate, use, file));
 }
 
-void TlsContext::warn(std::chrono::sys_seconds now) {
+std::vector<TlsProblem> TlsContext::warnings_at(std::chrono::sys_seconds now) const {
+  std::vector<TlsProblem> warnings;
   for (const CertificateInfo& info : certificates_) {
     const auto add = [&](TlsProblemKind kind, const std::string& what) {
       const bool trusted = info.use == CertificateUse::trusted;
-      warnings_.push_back(
+      warnings.push_back(
           {.kind = kind,
            .setting = trusted ? "ca_file" : "cert_file",
            .message = "the certificate \"" + info.subject + "\" of \"" + info.file + "\" " + what,
@@ -259,6 +260,7 @@ void TlsContext::warn(std::chrono::sys_seconds now) {
       add(TlsProblemKind::expires_soon, "expires at " + to_text(info.not_after));
     }
   }
+  return warnings;
 }
 
 std::string TlsContext::cipher_names() const {

@@ -29,6 +29,11 @@ enum class TlsSide : std::uint8_t {
   to_servers,  // we are TLS's client
 };
 
+// By the wall's clock, as certificates are.
+[[nodiscard]] inline std::chrono::sys_seconds tls_now() {
+  return std::chrono::time_point_cast<std::chrono::seconds>(std::chrono::system_clock::now());
+}
+
 class TlsContext {
  public:
   using Loaded = Result<std::shared_ptr<const TlsContext>, TlsProblem>;
@@ -47,8 +52,9 @@ class TlsContext {
 
   [[nodiscard]] TlsSide side() const { return side_; }
   [[nodiscard]] const TlsOptions& options() const { return options_; }
-  // Expired, not yet valid, or expires within `soon`.
+  // What was expired, not yet valid, or to expire within `soon` when it was loaded; and what is at another time.
   [[nodiscard]] const std::vector<TlsProblem>& warnings() const { return warnings_; }
+  [[nodiscard]] std::vector<TlsProblem> warnings_at(std::chrono::sys_seconds now) const;
   // Ours first, then its chain, then those we trust (but for the system's roots). For SHOW TLS.
   [[nodiscard]] const std::vector<CertificateInfo>& certificates() const { return certificates_; }
   // The ciphers that may be agreed on, in our order: "TLS_AES_256_GCM_SHA384:…". For SHOW TLS.
@@ -70,7 +76,6 @@ class TlsContext {
   [[nodiscard]] Step load_trusted();
   [[nodiscard]] Step load_revoked();
   void note(const x509_st* certificate, CertificateUse use, const std::string& file);
-  void warn(std::chrono::sys_seconds now);
 
   // All constant once load() has returned.
   TlsSide side_;

@@ -121,6 +121,7 @@ class TlsEngine {
   [[nodiscard]] std::string failure_hint() const;
 
   [[nodiscard]] const TlsContext& context() const { return *context_; }
+  [[nodiscard]] const std::shared_ptr<const TlsContext>& shared_context() const { return context_; }
 
   // The rest REQUIRES that the handshake is over: is_open() has been true.
   [[nodiscard]] std::string_view version() const;  // "TLSv1.3"

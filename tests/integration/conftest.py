@@ -13,6 +13,7 @@ from harness.fixtures import (  # noqa: E402,F401
     small_pgring, small_postgres, steer)
 from harness.pooler import binary  # noqa: E402
 from harness.replication import front, publisher  # noqa: E402,F401
+from harness.tls import authority, certificate, tls_pgring  # noqa: E402,F401
 
 TEST_LIMIT_S = 300  # no test hangs the run
 LONG_TEST_LIMIT_S = 3600 + sum(int(os.environ.get(f"PGRING_{run}_SECONDS", "0")) for run in ("ISOLATION", "CLASSIFIER"))

@@ -76,7 +76,8 @@ class Pgring:
             "listen": {"address": ["127.0.0.1"], "port": self.port,
                        "unix_socket_dir": self.socket_dir},
             "shards": {"count": int(os.environ.get("PGRING_TEST_SHARDS", "1"))},
-            "server": {"main": {"host": self.postgres.socket_dir, "port": self.postgres.port}},
+            "server": {"main": {"host": self.postgres.socket_dir, "port": self.postgres.port,
+                                "tls": {"mode": "disable"}}},  # proxies know no SSLRequest
             "database": {"*": {"server": "main"}},
             "auth": {"method": "scram-sha-256", "file": self.userlist_path},
             "timeouts": {"query_wait": "60s"},

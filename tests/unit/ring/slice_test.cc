@@ -2,9 +2,11 @@
 
 #include <doctest/doctest.h>
 
+#include <cstring>
 #include <string>
 
 #include "ring/buffer_group.h"
+#include "ring/slice_room.h"
 #include "tests/ring_support/pattern.h"
 #include "tests/simulation/kernel_sim.h"
 
@@ -86,6 +88,43 @@ TEST_CASE("slice: a buffer goes back with the last share, not before") {
   CHECK(group.all_free());
   group.publish();
   kernel.close(socket);
+}
+
+TEST_CASE("slice room: small slices share a block, which is used again when nobody has a share") {
+  ring::SliceRoom room{64};
+  const auto put = [&](std::string_view text) {
+    const auto space = room.reserve(static_cast<std::uint32_t>(text.size()));
+    REQUIRE(space.size() >= text.size());
+    std::memcpy(space.data(), text.data(), text.size());
+    return room.take(static_cast<std::uint32_t>(text.size()));
+  };
+  const std::byte* first = nullptr;
+  {
+    const Slice one = put("one");
+    const Slice two = put("two");
+    CHECK(text_of(one) == "one");
+    CHECK(text_of(two) == "two");
+    CHECK(one.continues_with(two));
+    first = one.bytes().data();
+  }
+  const Slice again = put("again");
+  CHECK(again.bytes().data() == first);
+  // One that is held keeps its bytes, wherever the next ones go.
+  const std::string long_text(60, 'l');
+  const Slice large = put(long_text);
+  CHECK(text_of(again) == "again");
+  CHECK(text_of(large) == long_text);
+  const std::string longer_text(1000, 'm');
+  CHECK(text_of(put(longer_text)) == longer_text);
+}
+
+TEST_CASE("slice: what nobody else has a share of may be written to") {
+  Slice slice = Slice::copy_of("secret");
+  CHECK(slice.is_only_share());
+  slice.writable()[0] = std::byte{'S'};
+  CHECK(text_of(slice) == "Secret");
+  const Slice other = slice.share(0, 1);
+  CHECK(!slice.is_only_share());
 }
 
 }  // namespace

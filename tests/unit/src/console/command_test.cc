@@ -44,10 +44,11 @@ TEST_CASE("command: what only pgring has to show is known by its name, and in th
   CHECK(one("show pins").topic == Topic::pins);
   CHECK(one("SHOW PINS_TOTALS").topic == Topic::pins_totals);
   CHECK(one("SHOW statements").topic == Topic::statements);
+  CHECK(one("SHOW TLS").topic == Topic::tls);
   CHECK(error_of("SHOW BUDGETS").hint.find("SHOW BUDGET") != std::string::npos);
   CHECK(error_of("SHOW WAITS now").sqlstate == wire::sqlstate::syntax_error);
   for (const std::string_view name :
-       {"BUDGET", "WAITS", "SHARDS", "PINS", "PINS_TOTALS", "STATEMENTS"})
+       {"BUDGET", "WAITS", "SHARDS", "PINS", "PINS_TOTALS", "STATEMENTS", "TLS"})
     CHECK(help_text().find(name) != std::string_view::npos);
 }
 
