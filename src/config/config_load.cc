@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "src/auth/userlist.h"
+#include "src/config/access_load.h"
 #include "src/config/config_check.h"
 #include "src/config/config_reader.h"
 #include "src/config/toml_document.h"
@@ -72,7 +73,7 @@ Result<FileText, std::string> read_file(const std::string& path, std::size_t siz
 }
 
 void read_userlist(const std::string& path, Config& config, ConfigSource& source) {
-  const bool is_needed = config.auth.method != AuthMethod::trust;
+  const bool is_needed = asks_for_secrets(config);
   auto file = read_file(path, userlist_size_max);
   if (!file) {
     std::string message = fmt::format("cannot read the userlist {}: {}", path, file.error());
@@ -80,7 +81,8 @@ void read_userlist(const std::string& path, Config& config, ConfigSource& source
       source.error("auth.file", std::move(message),
                    "create it (a line is \"role\" \"secret\"), readable by pgring's user");
     } else if (source.has("auth.file")) {
-      source.warning("auth.file", std::move(message), "\"trust\" goes on without it");
+      source.warning("auth.file", std::move(message),
+                     "no login asks for a secret: they go on without it");
     }
     return;
   }
@@ -115,7 +117,8 @@ void lay_roles_over_users(Config& config) {
 // The config's own come first, then those of the files it names.
 void sort_by_place(Diagnostics& diagnostics, const std::string& config_file) {
   const auto rank = [&](const Diagnostic& d) {
-    return std::tuple(d.file != config_file, d.at, std::string_view(d.message));
+    return std::tuple(d.file != config_file, std::string_view(d.file), d.at,
+                      std::string_view(d.message));
   };
   std::sort(diagnostics.begin(), diagnostics.end(),
             [&](const Diagnostic& a, const Diagnostic& b) { return rank(a) < rank(b); });
@@ -132,12 +135,14 @@ LoadResult finish(Config config, ConfigSource& source) {
 
 }  // namespace
 
-std::string userlist_path(const Config& config, std::string_view config_path) {
+std::string path_beside(std::string_view config_path, const std::string& path) {
   const std::size_t slash = config_path.rfind('/');
-  if (config.auth.file.starts_with('/') || slash == std::string_view::npos) {
-    return config.auth.file;
-  }
-  return std::string(config_path.substr(0, slash + 1)) + config.auth.file;
+  if (path.starts_with('/') || slash == std::string_view::npos) return path;
+  return std::string(config_path.substr(0, slash + 1)) + path;
+}
+
+std::string userlist_path(const Config& config, std::string_view config_path) {
+  return path_beside(config_path, config.auth.file);
 }
 
 LoadResult parse_config(std::string_view text, std::string_view filename) {
@@ -160,6 +165,8 @@ LoadResult load_config(const std::string& path) {
   Config config;
   read_config(source, config);
   check_config(config, source);
+  DiskAuthFiles auth_files;
+  load_access(config, path, auth_files, source);
   if (!config.auth.file.empty()) read_userlist(userlist_path(config, path), config, source);
   lay_roles_over_users(config);
   if (source.errors.empty()) check_users(config, source);

@@ -48,6 +48,7 @@ Shared::Shared(std::uint32_t shard_count)
 Shared::~Shared() {
   // What is left in mailboxes gives its permits back; nobody is there to take the next.
   budget.stop();
+  workers.stop();
   shards.clear();
 }
 
