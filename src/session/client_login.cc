@@ -2,7 +2,6 @@
 // Source: protocol-flow, "Start-up"; src/backend/tcop/backend_startup.c for messages and SQLSTATEs.
 #include "src/session/client_login.h"
 
-#include <algorithm>
 #include <array>
 
 #include "src/console/session.h"
@@ -25,10 +24,6 @@ namespace {
 constexpr std::size_t login_input_max = std::size_t{96} * 1024;
 
 std::string in_quotes(std::string_view name) { return "\"" + std::string{name} + "\""; }
-
-bool contains(const std::vector<std::string>& names, std::string_view name) {
-  return std::ranges::find(names, name) != names.end();
-}
 
 bool may_succeed(const Config& config, const ClientLogin& login, std::string_view role) {
   if (!login.rule.exists) return false;
@@ -252,8 +247,7 @@ void Client::enter_console() {
   phase_ = Phase::console;
   logged_in_ = true;
   ring::TimerWheel::cancel(timer_);
-  const bool admin = login_->is_service_user || contains(shard_.config().console.admins, user_);
-  console_ = std::make_unique<ConsoleSession>(*this, admin);
+  console_ = std::make_unique<ConsoleSession>(*this, login_->is_service_user);
   const std::string rest = std::move(login_->input);
   login_.reset();
   shard_.register_client(*this);
