@@ -113,6 +113,7 @@ struct AuthConfig {
   std::string file = "/etc/pgring/userlist.txt";  // relative: beside pgring.toml
   std::string hba_file;    // relative as `file`; "": `method` is for every login
   std::string ident_file;  // relative as `file`; "": no maps
+  Duration failed_login_delay = std::chrono::seconds(5);
 };
 
 // What hba_file and ident_file say.

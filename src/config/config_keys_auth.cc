@@ -6,7 +6,9 @@
 namespace pgring {
 namespace {
 
-constexpr std::array<Key<AuthConfig>, 4> auth_keys{{
+constexpr ValueRule or_off{0, 0, "off"};
+
+constexpr std::array<Key<AuthConfig>, 5> auth_keys{{
     {"method",
      &AuthConfig::method,
      Reload::yes,
@@ -40,6 +42,11 @@ constexpr std::array<Key<AuthConfig>, 4> auth_keys{{
      "A file in the syntax of `pg_ident.conf`: the maps that `map=` in `hba_file` names.",
      "`auth_ident_file` (unset)",
      "none"},
+    {"failed_login_delay", &AuthConfig::failed_login_delay, Reload::yes, or_off, "duration",
+     "Longest delay of logins from an address and as a role that have failed again and again; from "
+     "the "
+     "fourth failure on it grows from 100 ms.",
+     ""},
 }};
 
 }  // namespace

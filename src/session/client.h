@@ -73,6 +73,7 @@ class Client final : public ring::Stream {
   void send_failed(int error);
   void sent();
   void timer_due();
+  void login_held_long_enough();
 
   // The pool's and the server connection's.
   void linked_to(Server& server) { server_ = &server; }
@@ -177,12 +178,14 @@ class Client final : public ring::Stream {
   [[nodiscard]] bool find_login_rule();
   [[nodiscard]] bool find_peer_name();
   void await_worker();
+  void hold_login(ring::Duration delay);
   void refuse_by_rule();
   void refuse_method();
   [[nodiscard]] bool place_exists();
 
   // client_auth.cc
   void begin_authentication();
+  void begin_check();
   void look_up_secret();
   void secret_found(const StoredSecret* secret);
   void begin_clear_text();

@@ -5,6 +5,7 @@
 #include "src/pool/pool.h"
 #include "src/session/client.h"
 #include "src/session/client_login.h"
+#include "src/shard/roles.h"
 #include "src/shard/shard.h"
 #include "wire/sqlstate.h"
 
@@ -65,6 +66,22 @@ void Client::login_goes_on() {
   login_->waiting = false;
   if (phase_ == Phase::authenticating && login_->made_asked && login_->scram == nullptr)
     begin_scram();
+  if (is_open() && login_ != nullptr) login_received({});
+}
+
+// Nothing it sends is looked at meanwhile. REQUIRES: a delay.
+void Client::hold_login(ring::Duration delay) {
+  login_->waiting = true;
+  login_->hold.owner = this;
+  login_->hold.kind = timer_kind::client_hold;
+  shard_.loop().timers().set(login_->hold, shard_.now() + delay);
+}
+
+void Client::login_held_long_enough() {
+  if (!is_open() || phase_ == Phase::closing) return;
+  if (!login_->refusal_sqlstate.empty()) return fatal(login_->refusal_sqlstate, login_->refusal);
+  login_->waiting = false;
+  look_up_secret();
   if (is_open() && login_ != nullptr) login_received({});
 }
 

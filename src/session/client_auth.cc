@@ -42,7 +42,7 @@ void Client::begin_authentication() {
     case HbaMethod::md5:
     case HbaMethod::scram_sha_256:
       phase_ = Phase::authenticating;
-      return look_up_secret();
+      return begin_check();
     case HbaMethod::reject:
     case HbaMethod::cert:
     case HbaMethod::ldap:
@@ -55,6 +55,13 @@ void Client::begin_authentication() {
     case HbaMethod::oauth:
       return refuse_method();
   }
+}
+
+void Client::begin_check() {
+  const auto delay = shard_.shared().failed_logins.delay_of_check(
+      {peer_.ip(), user_}, shard_.now(), login_->runtime->config.auth.failed_login_delay);
+  if (delay > ring::Duration{0}) return hold_login(delay);
+  look_up_secret();
 }
 
 void Client::look_up_secret() {
@@ -288,7 +295,12 @@ void Client::authentication_failed() {
 void Client::refuse_login(std::string_view sqlstate, const std::string& message,
                           std::string detail) {
   login_->log_detail = std::move(detail);
-  fatal(sqlstate, message);
+  const auto delay = shard_.shared().failed_logins.delay_of_refusal(
+      {peer_.ip(), user_}, shard_.now(), login_->runtime->config.auth.failed_login_delay);
+  if (delay <= ring::Duration{0}) return fatal(sqlstate, message);
+  login_->refusal_sqlstate = sqlstate;
+  login_->refusal = message;
+  hold_login(delay);
 }
 
 }  // namespace pgring

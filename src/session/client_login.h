@@ -6,9 +6,11 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
+#include "ring/timer_wheel.h"
 #include "src/auth/secret_shapes.h"
 #include "src/auth/stored_secret.h"
 #include "src/pool/placement.h"
@@ -45,6 +47,11 @@ struct ClientLogin {
   std::array<std::byte, 4> md5_salt{};
   std::optional<wire::ScramKeys> keys;  // what a password in clear text revealed
   std::string log_detail;               // why it failed, for the log only
+
+  // Slowed, since too many have failed: before it is checked, or before it is refused.
+  ring::Timer hold;
+  std::string_view refusal_sqlstate;  // of the refusal that waits; static text; empty: none does
+  std::string refusal;
   bool sasl_chosen = false;
   std::unique_ptr<wire::ScramServer> scram;
 

@@ -157,6 +157,8 @@ void Shard::on_timer(ring::Timer& timer) {
   switch (timer.kind) {
     case timer_kind::client:
       return static_cast<Client*>(timer.owner)->timer_due();
+    case timer_kind::client_hold:
+      return static_cast<Client*>(timer.owner)->login_held_long_enough();
     case timer_kind::server:
       return static_cast<Server*>(timer.owner)->timer_due();
     case timer_kind::walsender:

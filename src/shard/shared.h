@@ -17,6 +17,7 @@
 #include "src/budget/facts_desk.h"
 #include "src/pool/placement.h"
 #include "src/shard/client_limits.h"
+#include "src/shard/failed_logins.h"
 #include "src/shard/replication_limits.h"
 #include "src/shard/scram_secrets.h"
 #include "src/shard/superuser_hints.h"
@@ -60,6 +61,7 @@ struct Shared {
   // Who pgring runs as; constant after start. An empty name: the system has none for the id.
   uid_t service_user_id = 0;
   std::string service_user_name;
+  FailedLogins failed_logins;
   ScramSecrets scram_secrets;
   SystemNames system_names;
   Workers workers;                     // stopped before the shards are gone

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import pwd
 import signal
 import subprocess
 
@@ -9,7 +10,7 @@ import psycopg
 import pytest
 from harness.pooler import CONSOLE_ADMIN, CONSOLE_VIEWER, binary, plain_userlist
 from harness.postgres import Postgres, password
-from harness.raw import Closed, errors
+from harness.raw import Closed, cstring, errors, message, startup_packet
 from harness.wait import until
 
 # Each method has a database of its own, and one that does not exist.
@@ -47,7 +48,7 @@ def peopled():
 
 def with_files(make, hba, *arguments, ident=None, changes=None, **options):
     """A pgring, not started, with these files beside its own."""
-    auth = {"method": None, "hba_file": "hba.conf"}
+    auth = {"method": None, "hba_file": "hba.conf", "failed_login_delay": "off"}
     if ident is not None:
         auth["ident_file"] = "ident.conf"
     pooler = make(*arguments, changes={**(changes or {}), "auth": auth}, **options)
@@ -146,7 +147,6 @@ def test_a_wrong_password_is_logged_with_who_from_where_and_why(peopled, pgring_
 
 
 def own_name():
-    import pwd
     return pwd.getpwuid(os.geteuid()).pw_name
 
 
@@ -270,7 +270,6 @@ def test_many_clear_text_logins_at_once_all_end_well(pgring_idle, raw, postgres)
     pooler = with_files(pgring_idle, "host all all all password\n",
                         userlist=f'"app_scram" "{secret}"\n').start()
     clients = [raw(pooler) for _ in range(50)]
-    from harness.raw import cstring, message, startup_packet
     for client in clients:
         client.send(startup_packet({"user": "app_scram", "database": "bench"}))
     for number, client in enumerate(clients):
@@ -287,7 +286,6 @@ def test_a_client_that_leaves_while_its_password_is_checked_is_forgotten(pgring_
     secret = postgres.secret("app_scram")
     pooler = with_files(pgring_idle, f"host pgring {CONSOLE_ADMIN} all trust\nhost all all all password\n",
                         userlist=f'"app_scram" "{secret}"\n').start()
-    from harness.raw import cstring, message, startup_packet
     for _ in range(100):
         client = raw(pooler)
         client.send(startup_packet({"user": "app_scram", "database": "bench"}))

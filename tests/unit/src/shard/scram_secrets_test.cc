@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <future>
+#include <thread>
 
 #include "src/shard/system_names.h"
 
@@ -50,8 +51,14 @@ TEST_CASE("scram secrets: asked for by many at once, one is made once") {
   // No worker is free until all have asked.
   std::promise<void> go;
   const std::shared_future<void> may_go = go.get_future().share();
-  for (std::size_t i = 0; i < Workers::thread_count; ++i)
-    REQUIRE(workers.post([may_go] { may_go.wait(); }));
+  std::atomic<std::size_t> held{0};
+  for (std::size_t i = 0; i < Workers::thread_count; ++i) {
+    REQUIRE(workers.post([&held, may_go] {
+      ++held;
+      may_go.wait();
+    }));
+  }
+  while (held < Workers::thread_count) std::this_thread::yield();
   std::atomic<int> done{0};
   std::promise<void> all;
   for (int i = 0; i < 100; ++i) {
