@@ -103,7 +103,7 @@ TEST_CASE("secret source: what is no secret is an error at its key") {
   folder.check_error("{ file = \"lines\" }", "has a line end or a zero byte");
   folder.write("long", std::string(70'000, 'x'), 0600);
   folder.check_error("{ file = \"long\" }", "larger than");
-  folder.check_error("{ fiel = \"one\" }", "a secret cannot stand in \"fiel\"");
+  folder.check_error("{ passwort = \"one\" }", "a secret cannot stand in \"passwort\"");
   folder.check_error("{ file = \"a\", env = \"B\" }", "in one place");
   folder.check_error("{}", "in one place");
   folder.check_error("{ file = 7 }", "is a string");
