@@ -1,4 +1,4 @@
-// pgring: parse the command line, read the configuration, check it or run it.
+// pgring: parse the command line, then do what it says: read the configuration, check it or run it.
 #include <cstdio>
 #include <string>
 #include <utility>
@@ -7,6 +7,7 @@
 #include "src/process/check_command.h"
 #include "src/process/cli.h"
 #include "src/process/exit_code.h"
+#include "src/process/password_command.h"
 #include "src/process/run.h"
 
 namespace {
@@ -46,6 +47,8 @@ int main(int argument_count, char** arguments) {
     return command.error().code;
   }
   if (command->action == pgring::Action::run) return run(command->config_path);
+  if (command->action == pgring::Action::password)
+    return pgring::run_password_command(command->password);
   const auto report = pgring::check_file(command->config_path, pgring::read_host_limits());
   print(stderr, report.errors);
   print(stdout, report.output);

@@ -72,6 +72,13 @@ IpAddress IpAddress::unmapped() const {
   return v4({bytes_[12], bytes_[13], bytes_[14], bytes_[15]});
 }
 
+IpAddress IpAddress::prefix(unsigned bits) const {
+  const IpAddress kept = mask(family_, bits);
+  IpAddress result = *this;
+  for (std::size_t i = 0; i < size(); ++i) result.bytes_[i] &= kept.bytes_[i];
+  return result;
+}
+
 bool IpAddress::agrees(const IpAddress& other, const IpAddress& mask) const {
   if (family_ != other.family_ || family_ != mask.family_) return false;
   for (std::size_t i = 0; i < size(); ++i) {

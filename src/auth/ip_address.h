@@ -34,6 +34,8 @@ class IpAddress {
   [[nodiscard]] Family family() const { return family_; }
   // ::ffff:a.b.c.d as a.b.c.d, anything else as it is.
   [[nodiscard]] IpAddress unmapped() const;
+  // Its first `bits`, the rest zero. REQUIRES: as mask().
+  [[nodiscard]] IpAddress prefix(unsigned bits) const;
   // Whether both agree in the bits that are set in `mask`. Different families never do.
   [[nodiscard]] bool agrees(const IpAddress& other, const IpAddress& mask) const;
   [[nodiscard]] std::string text() const;

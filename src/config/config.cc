@@ -5,6 +5,15 @@
 
 namespace pgring {
 
+bool asks_for_secrets(const Config& config) {
+  if (!config.access.hba) return config.auth.method != AuthMethod::trust;
+  const auto& rules = config.access.hba->rules();
+  return std::any_of(rules.begin(), rules.end(), [](const HbaRule& rule) {
+    return rule.method == HbaMethod::password || rule.method == HbaMethod::md5 ||
+           rule.method == HbaMethod::scram_sha_256;
+  });
+}
+
 bool is_console_database(std::string_view name) { return name == "pgring" || name == "pgbouncer"; }
 
 const DatabaseConfig* find_database(const Config& config, std::string_view name) {

@@ -18,6 +18,8 @@
 #include <string_view>
 #include <vector>
 
+#include "src/auth/hba.h"
+#include "src/auth/ident.h"
 #include "src/auth/stored_secret.h"
 #include "src/base/secret.h"
 #include "src/base/units.h"
@@ -123,6 +125,16 @@ struct RoleConfig {
 struct AuthConfig {
   AuthMethod method = AuthMethod::scram_sha_256;
   std::string file = "/etc/pgring/userlist.txt";  // relative: beside pgring.toml
+  std::string hba_file;    // relative as `file`; "": `method` is for every login
+  std::string ident_file;  // relative as `file`; "": no maps
+  Duration failed_login_delay = std::chrono::seconds(5);
+};
+
+// What hba_file and ident_file say.
+struct Access {
+  std::optional<Hba> hba;  // nullopt: there is no hba_file
+  Ident ident;
+  std::vector<InterfaceAddress> interfaces;
 };
 
 // TLS to clients.
@@ -188,7 +200,11 @@ struct Config {
   LogConfig log;
   TlsContexts tls_contexts;  // read from the files that `tls` names, not a key of pgring.toml
   UserList users;  // the userlist, with [role] passwords laid over it; not a key of pgring.toml
+  Access access;   // of the files that `auth` names; not a key of pgring.toml
 };
+
+// Whether there are logins that need a stored secret.
+[[nodiscard]] bool asks_for_secrets(const Config& config);
 
 // "pgring" and its alias "pgbouncer": the console, never a database of the config.
 [[nodiscard]] bool is_console_database(std::string_view name);

@@ -100,7 +100,7 @@ void check_listen(const Config& config, ConfigSource& source) {
     source.error("listen.address", "pgring would listen on nothing: no address, no Unix socket",
                  "set listen.address or listen.unix_socket_dir");
   }
-  if (config.auth.method != AuthMethod::trust) return;
+  if (config.auth.method != AuthMethod::trust || !config.auth.hba_file.empty()) return;
   for (const std::string& address : listen.address) {
     if (is_loopback(address)) continue;
     source.warning("auth.method",
@@ -192,7 +192,8 @@ void check_config(const Config& config, ConfigSource& source) {
   check_databases(config, source);
   check_roles(config, source);
   check_budget(config, source);
-  if (config.auth.file.empty() && config.auth.method != AuthMethod::trust) {
+  if (config.auth.file.empty() && config.auth.hba_file.empty() &&
+      config.auth.method != AuthMethod::trust) {
     source.error("auth.file", "the path is empty", "name the userlist");
   }
   const TimeoutsConfig& timeouts = config.timeouts;
@@ -203,12 +204,14 @@ void check_config(const Config& config, ConfigSource& source) {
 }
 
 void check_users(const Config& config, ConfigSource& source) {
-  if (config.auth.method == AuthMethod::trust) return;
+  if (!asks_for_secrets(config)) return;
   if (config.users.empty()) {
-    source.warning("auth.file", "no role has a secret: nobody can log in",
+    source.warning("auth.file",
+                   config.access.hba ? "no role has a secret: nobody can log in with a password"
+                                     : "no role has a secret: nobody can log in",
                    "add a line \"role\" \"secret\" to the userlist");
   }
-  if (config.auth.method != AuthMethod::scram_sha_256) return;
+  if (config.access.hba || config.auth.method != AuthMethod::scram_sha_256) return;
   for (const auto& [name, secret] : config.users) {
     if (secret.kind != SecretKind::md5) continue;
     source.warning(

@@ -282,24 +282,6 @@ constexpr std::array<Key<RoleConfig>, 8> role_keys{{
      "`max_user_client_connections` (0, which is unlimited)"},
 }};
 
-constexpr std::array<Key<AuthConfig>, 2> auth_keys{{
-    {"method",
-     &AuthConfig::method,
-     Reload::yes,
-     {},
-     "string",
-     "How clients prove who they are: `scram-sha-256`, `md5` (SCRAM where the stored secret is "
-     "SCRAM) or `trust` (not at all).",
-     "`auth_type` (`md5`); here what PostgreSQL itself defaults to"},
-    {"file",
-     &AuthConfig::file,
-     Reload::yes,
-     {},
-     "string",
-     "The userlist; a relative path starts at pgring.toml's directory.",
-     "`auth_file` (unset)"},
-}};
-
 constexpr std::array<Key<TimeoutsConfig>, 12> timeouts_keys{{
     {"query_wait", &TimeoutsConfig::query_wait, Reload::yes, or_off, "duration",
      "Longest wait of a client for a server connection. Then it is disconnected; in a transaction "
@@ -409,10 +391,6 @@ std::span<const Key<DatabaseConfig>> keys_of() {
 template <>
 std::span<const Key<RoleConfig>> keys_of() {
   return role_keys;
-}
-template <>
-std::span<const Key<AuthConfig>> keys_of() {
-  return auth_keys;
 }
 template <>
 std::span<const Key<TimeoutsConfig>> keys_of() {

@@ -1,21 +1,18 @@
 #include "src/config/config_load.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <string.h>  // explicit_bzero
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <tuple>
 #include <utility>
 
 #include "src/auth/userlist.h"
+#include "src/config/access_load.h"
 #include "src/config/config_check.h"
 #include "src/config/config_reader.h"
 #include "src/config/config_tls.h"
+#include "src/config/secret_file.h"
+#include "src/config/secret_source.h"
 #include "src/config/toml_document.h"
 
 namespace pgring {
@@ -23,78 +20,28 @@ namespace {
 
 constexpr std::size_t userlist_size_max = std::size_t{256} * 1024 * 1024;
 
-// A file's text, wiped when it goes: both files hold passwords.
-struct FileText {
-  FileText() = default;
-  FileText(FileText&& other) noexcept : text(std::move(other.text)), mode(other.mode) {}
-  FileText& operator=(FileText&&) = delete;
-  ~FileText() { explicit_bzero(text.data(), text.size()); }
-
-  std::string text;
-  mode_t mode = 0;
-};
-
-std::string errno_text(int error) {
-  std::array<char, 128> buffer{};
-  return strerror_r(error, buffer.data(), buffer.size());
-}
-
-Result<FileText, std::string> read_open_file(int fd, std::size_t size_max) {
-  FileText file;
-  struct stat status{};
-  if (fstat(fd, &status) != 0) return Unexpected(errno_text(errno));
-  if (S_ISDIR(status.st_mode)) return Unexpected(errno_text(EISDIR));
-  file.mode = status.st_mode;
-  if (S_ISREG(status.st_mode) && status.st_size > 0) {
-    // In one piece where the size is known: growing would leave copies of secrets behind.
-    file.text.reserve(std::min(static_cast<std::size_t>(status.st_size), size_max) + 1);
-  }
-  std::array<char, 65536> piece{};
-  for (;;) {
-    const ssize_t got = read(fd, piece.data(), piece.size());
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return Unexpected(errno_text(errno));
-    if (got == 0) break;
-    file.text.append(piece.data(), static_cast<std::size_t>(got));
-    if (file.text.size() > size_max) {
-      return Unexpected(fmt::format("it is larger than {} bytes", size_max));
-    }
-  }
-  explicit_bzero(piece.data(), piece.size());
-  return file;
-}
-
-Result<FileText, std::string> read_file(const std::string& path, std::size_t size_max) {
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return Unexpected(errno_text(errno));
-  auto file = read_open_file(fd, size_max);
-  close(fd);  // opened for reading: nothing can be lost here
-  return file;
-}
-
 void read_userlist(const std::string& path, Config& config, ConfigSource& source) {
-  const bool is_needed = config.auth.method != AuthMethod::trust;
-  auto file = read_file(path, userlist_size_max);
+  const bool is_needed = asks_for_secrets(config);
+  auto file = read_secret_file(path, userlist_size_max);
   if (!file) {
     std::string message = fmt::format("cannot read the userlist {}: {}", path, file.error());
     if (is_needed) {
       source.error("auth.file", std::move(message),
                    "create it (a line is \"role\" \"secret\"), readable by pgring's user");
     } else if (source.has("auth.file")) {
-      source.warning("auth.file", std::move(message), "\"trust\" goes on without it");
+      source.warning("auth.file", std::move(message),
+                     "no login asks for a secret: they go on without it");
     }
     return;
   }
-  if ((file->mode & 077) != 0 && S_ISREG(file->mode)) {
-    source.warnings.push_back(
-        {Severity::warning,
-         path,
-         {},
-         "auth.file",
-         fmt::format("the userlist can be read or written by others (mode {:04o})",
-                     file->mode & 07777),
-         fmt::format("chmod 600 {}", path),
-         {}});
+  if (auto wrong = wrong_mode(*file, path)) {
+    source.errors.push_back({Severity::error,
+                             path,
+                             {},
+                             "auth.file",
+                             "the userlist holds secrets: " + wrong->message,
+                             std::move(wrong->chmod),
+                             {}});
   }
   auto users = parse_userlist(file->text, path);
   if (users) {
@@ -116,7 +63,8 @@ void lay_roles_over_users(Config& config) {
 // The config's own come first, then those of the files it names.
 void sort_by_place(Diagnostics& diagnostics, const std::string& config_file) {
   const auto rank = [&](const Diagnostic& d) {
-    return std::tuple(d.file != config_file, d.at, std::string_view(d.message));
+    return std::tuple(d.file != config_file, std::string_view(d.file), d.at,
+                      std::string_view(d.message));
   };
   std::sort(diagnostics.begin(), diagnostics.end(),
             [&](const Diagnostic& a, const Diagnostic& b) { return rank(a) < rank(b); });
@@ -133,14 +81,14 @@ LoadResult finish(Config config, ConfigSource& source) {
 
 }  // namespace
 
-std::string beside_config(const std::string& file, std::string_view config_path) {
+std::string path_beside(std::string_view config_path, const std::string& path) {
   const std::size_t slash = config_path.rfind('/');
-  if (file.starts_with('/') || slash == std::string_view::npos) return file;
-  return std::string(config_path.substr(0, slash + 1)) + file;
+  if (path.starts_with('/') || slash == std::string_view::npos) return path;
+  return std::string(config_path.substr(0, slash + 1)) + path;
 }
 
 std::string userlist_path(const Config& config, std::string_view config_path) {
-  return beside_config(config.auth.file, config_path);
+  return path_beside(config_path, config.auth.file);
 }
 
 LoadResult parse_config(std::string_view text, std::string_view filename) {
@@ -153,7 +101,7 @@ LoadResult parse_config(std::string_view text, std::string_view filename) {
 }
 
 LoadResult load_config(const std::string& path) {
-  auto file = read_file(path, config_file_size_max);
+  auto file = read_secret_file(path, config_file_size_max);
   if (!file) {
     Diagnostic error{
         Severity::error, path, {}, {}, "cannot read the file: " + file.error(), {}, {}};
@@ -162,22 +110,22 @@ LoadResult load_config(const std::string& path) {
   ConfigSource source(path, file->text);
   Config config;
   read_config(source, config);
+  resolve_secrets(source, path);
   check_config(config, source);
+  DiskAuthFiles auth_files;
+  load_access(config, path, auth_files, source);
   if (!config.auth.file.empty()) read_userlist(userlist_path(config, path), config, source);
   lay_roles_over_users(config);
   load_tls(path, config, source);
   if (source.errors.empty()) check_users(config, source);
-  const bool has_secret = file->text.find("password") != std::string::npos;
-  if (has_secret && (file->mode & 077) != 0 && S_ISREG(file->mode)) {
-    source.warnings.push_back(
-        {Severity::warning,
-         path,
-         {},
-         {},
-         fmt::format("the file names a password and can be read or written by others (mode {:04o})",
-                     file->mode & 07777),
-         fmt::format("chmod 600 {}", path),
-         {}});
+  if (auto wrong = wrong_mode(*file, path); wrong && source.has_secret) {
+    source.errors.push_back({Severity::error,
+                             path,
+                             {},
+                             {},
+                             "the file holds a secret: " + wrong->message,
+                             std::move(wrong->chmod),
+                             {}});
   }
   return finish(std::move(config), source);
 }

@@ -31,11 +31,11 @@ using LoadResult = Result<LoadedConfig, ConfigFailure>;
 
 [[nodiscard]] LoadResult load_config(const std::string& path);
 
-// Without files: Config::users holds the [role] passwords only, and the userlist is not looked at.
+// Without files: Config::users holds the [role] passwords only; no userlist, hba or ident file is looked at.
 [[nodiscard]] LoadResult parse_config(std::string_view text, std::string_view filename);
 
-// Where a file lies that pgring.toml names: relative paths start at its directory.
-[[nodiscard]] std::string beside_config(const std::string& file, std::string_view config_path);
+// A path of the configuration: a relative one starts at the directory of pgring.toml.
+[[nodiscard]] std::string path_beside(std::string_view config_path, const std::string& path);
 // Of auth.file.
 [[nodiscard]] std::string userlist_path(const Config& config, std::string_view config_path);
 

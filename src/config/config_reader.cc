@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <array>
+
 #include "src/base/join.h"
 #include "src/base/near_match.h"
 #include "src/config/config_keys.h"
@@ -120,6 +122,13 @@ class Reader {
         continue;
       }
       source_.positions[path] = entry.value.at;
+      if (const auto* secret = std::get_if<Secret S::*>(&known->field)) {
+        if (entry.value.kind == TomlKind::table) {
+          read_secret_reference(entry.value, path, target.**secret);
+          continue;
+        }
+        source_.has_secret = true;
+      }
       auto problem = std::visit(
           [&](auto member) { return read_value(entry.value, known->rule, target.*member); },
           known->field);
@@ -127,6 +136,28 @@ class Reader {
         error(problem->at, path, std::move(problem->message), std::move(problem->hint));
       }
     }
+  }
+
+  // { file = "…" }, { credential = "…" } or { env = "…" }.
+  void read_secret_reference(const TomlNode& node, const std::string& path, Secret& target) {
+    using Kind = SecretReference::Kind;
+    static constexpr std::array<std::pair<std::string_view, Kind>, 3> kinds{
+        {{"file", Kind::file}, {"credential", Kind::credential}, {"env", Kind::env}}};
+    const std::string hint = "write { file = \"…\" }, { credential = \"…\" } or { env = \"…\" }";
+    if (node.entries.size() != 1) {
+      return error(node.at, path, "a secret that stands elsewhere is in one place", hint);
+    }
+    const TomlEntry& from = node.entries.front();
+    for (const auto& [name, kind] : kinds) {
+      if (from.key != name) continue;
+      if (from.value.kind != TomlKind::string || from.value.text.empty() ||
+          from.value.text.find('\0') != std::string::npos) {
+        return error(from.value.at, path, "the name of the secret's place is a string", hint);
+      }
+      source_.secrets.push_back({kind, from.value.text, path, &target});
+      return;
+    }
+    error(from.at, path, fmt::format("a secret cannot stand in \"{}\"", printable(from.key)), hint);
   }
 
   bool expect_table(const TomlEntry& entry, const std::string& key, const std::string& hint) {

@@ -14,7 +14,7 @@ std::shared_ptr<const TlsContext> load_side(TlsSide side, const TlsOptions& as_w
   for (std::string* const file :
        {&options.cert_file, &options.key_file, &options.ca_file, &options.crl_file}) {
     if (!file->empty() && !(file == &options.ca_file && *file == "system"))
-      *file = beside_config(*file, config_path);
+      *file = path_beside(config_path, *file);
   }
   auto loaded = TlsContext::load(side, options, tls_now());
   if (!loaded) {

@@ -6,8 +6,8 @@
 
 namespace pgring {
 
-ConsoleSession::ConsoleSession(Client& client, bool admin)
-    : state_{std::make_shared<console::ConsoleState>(client, admin, *this)} {}
+ConsoleSession::ConsoleSession(Client& client, bool is_service_user)
+    : state_{std::make_shared<console::ConsoleState>(client, is_service_user, *this)} {}
 
 ConsoleSession::~ConsoleSession() = default;
 

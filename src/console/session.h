@@ -25,7 +25,8 @@ class ConsoleState;
 
 class ConsoleSession {
  public:
-  ConsoleSession(Client& client, bool admin);
+  // is_service_user: an admin, whatever the configuration says.
+  ConsoleSession(Client& client, bool is_service_user);
   ~ConsoleSession();
   ConsoleSession(const ConsoleSession&) = delete;
   ConsoleSession& operator=(const ConsoleSession&) = delete;

@@ -1,5 +1,6 @@
 #include "src/console/session_state.h"
 
+#include <algorithm>
 #include <array>
 
 #include "src/base/utf8.h"
@@ -22,8 +23,8 @@ namespace pgring::console {
 namespace frontend = wire::frontend;
 namespace sqlstate = wire::sqlstate;
 
-ConsoleState::ConsoleState(Client& client, bool admin, ConsoleSession& session)
-    : client_{client}, admin_{admin} {
+ConsoleState::ConsoleState(Client& client, bool is_service_user, ConsoleSession& session)
+    : client_{client}, is_service_user_{is_service_user} {
   timer_.owner = &session;
   timer_.kind = timer_kind::console;
   client.shard().shared().console_clients.fetch_add(1, std::memory_order_relaxed);
@@ -44,7 +45,7 @@ void ConsoleState::welcome() {
       {"TimeZone", "GMT"},
       {"standard_conforming_strings", "on"},
       {"integer_datetimes", "on"},
-      {"is_superuser", admin_ ? "on" : "off"},
+      {"is_superuser", rights() == Rights::all ? "on" : "off"},
   }};
   for (const auto& [name, value] : parameters) wire::append_parameter_status(output_, name, value);
   wire::append_backend_key_data(output_, client_.cancel_pid(),
@@ -56,7 +57,16 @@ void ConsoleState::welcome() {
                                          {"conn", client_.id()},
                                          {"address", client_.peer().text()},
                                          {"user", client_.user()},
-                                         {"admin", admin_}});
+                                         {"admin", rights() == Rights::all}});
+}
+
+ConsoleState::Rights ConsoleState::rights() const {
+  const ConsoleConfig& config = client_.shard().config().console;
+  const auto is_in = [this](const std::vector<std::string>& names) {
+    return std::find(names.begin(), names.end(), client_.user()) != names.end();
+  };
+  if (is_service_user_ || is_in(config.admins)) return Rights::all;
+  return is_in(config.viewers) ? Rights::look : Rights::none;
 }
 
 bool ConsoleState::alive() const {
@@ -176,10 +186,14 @@ void ConsoleState::run(const Command& command, Source source) {
   source_ = source;
   tag_ = command.tag;
   const ConsoleRequest request{weak_from_this(), number_, client_.shard()};
-  if (is_control(command.verb) && !admin_) {
+  // Every command comes through here, of whichever protocol, and every time: a reload may have taken rights away.
+  const Rights has = rights();
+  if (has == Rights::none || (is_control(command.verb) && has != Rights::all)) {
     return request.refuse({.sqlstate = sqlstate::insufficient_privilege,
-                           .message = "admin access needed",
-                           .hint = "Admins are named in console.admins."});
+                           .message = has == Rights::none ? "access to the console was taken away"
+                                                          : "admin access needed",
+                           .hint = "Admins are named in console.admins, viewers in "
+                                   "console.viewers."});
   }
   carry_out(request, command);
 }

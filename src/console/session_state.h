@@ -42,7 +42,7 @@ class ConsoleState : public std::enable_shared_from_this<ConsoleState> {
   // Prepared statements, and portals, of one session.
   static constexpr std::size_t names_max = 64;
 
-  ConsoleState(Client& client, bool admin, ConsoleSession& session);
+  ConsoleState(Client& client, bool is_service_user, ConsoleSession& session);
   ~ConsoleState();
   ConsoleState(const ConsoleState&) = delete;
   ConsoleState& operator=(const ConsoleState&) = delete;
@@ -100,8 +100,11 @@ class ConsoleState : public std::enable_shared_from_this<ConsoleState> {
   void describe_command(const std::optional<Command>& command, Formats formats);
   void send_rows(Portal& portal);
 
+  enum class Rights : std::uint8_t { none, look, all };
+  [[nodiscard]] Rights rights() const;
+
   Client& client_;
-  bool admin_;
+  bool is_service_user_;  // may do everything
 
   std::string input_;
   std::size_t input_used_ = 0;

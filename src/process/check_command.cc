@@ -34,9 +34,12 @@ std::string count_text(PoolSum sum) {
 }
 
 std::string auth_text(const Config& config) {
-  std::string text = fmt::format("{}, {} role{} with a stored secret", name_of(config.auth.method),
-                                 config.users.size(), config.users.size() == 1 ? "" : "s");
-  if (config.auth.method == AuthMethod::trust) {
+  const std::string how = config.access.hba ? fmt::format("{} ({} lines)", config.auth.hba_file,
+                                                          config.access.hba->rules().size())
+                                            : std::string(name_of(config.auth.method));
+  std::string text = fmt::format("{}, {} role{} with a stored secret", how, config.users.size(),
+                                 config.users.size() == 1 ? "" : "s");
+  if (!config.access.hba && config.auth.method == AuthMethod::trust) {
     // Rule 28: trust leaves pgring no secret to log in to PostgreSQL with.
     text +=
         "\n              a role without one reaches PostgreSQL only where pg_hba.conf asks for"

@@ -5,10 +5,21 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 
+#include "src/auth/stored_secret.h"
 #include "src/base/version.h"
 #include "src/process/exit_code.h"
+#include "wire/limits.h"
 
 namespace pgring {
+
+namespace {
+
+CliExit too_many(const std::string& file) {
+  return {exit_failure,
+          fmt::format("pgring: \"{}\" is one file too many\nTry pgring --help.\n", file)};
+}
+
+}  // namespace
 
 Result<Command, CliExit> parse_command_line(std::vector<std::string> arguments) {
   CLI::App app{"pgring: a connection pooler for PostgreSQL on io_uring", "pgring"};
@@ -22,6 +33,14 @@ Result<Command, CliExit> parse_command_line(std::vector<std::string> arguments) 
   auto* const check = app.add_subcommand("check", "say what is wrong with FILE, or what would run");
   run->add_option("FILE", command.config_path, "configuration")->required();
   check->add_option("FILE", command.config_path, "configuration")->required();
+  auto* const password = app.add_subcommand(
+      "password", "make a line for the userlist: asks for the password, or reads it from stdin");
+  password->add_option("ROLE", command.password.role, "the role's name")->required();
+  password->add_flag("--md5", command.password.md5, "an md5 secret instead of a SCRAM one");
+  password
+      ->add_option("--iterations", command.password.iterations,
+                   "rounds of SCRAM-SHA-256; PostgreSQL's own default is 4096")
+      ->check(CLI::Range(std::uint32_t{1}, wire::scram_iterations_max));
   app.require_subcommand(0, 1);
 
   // CLI11 takes the arguments in reverse and reports by exceptions; they end here.
@@ -36,11 +55,20 @@ Result<Command, CliExit> parse_command_line(std::vector<std::string> arguments) 
     return Unexpected(
         CliExit{exit_failure, fmt::format("pgring: {}\nTry pgring --help.\n", error.what())});
   }
+  if (password->parsed()) {
+    if (file->count() > 0) return Unexpected(too_many(command.config_path));
+    const std::string& role = command.password.role;
+    if (role.empty() || role.size() > role_name_size_max) {
+      return Unexpected(
+          CliExit{exit_failure,
+                  fmt::format("pgring: a role's name has 1 to {} bytes\n", role_name_size_max)});
+    }
+    command.action = Action::password;
+    return command;
+  }
   const bool has_subcommand = run->parsed() || check->parsed();
   if (has_subcommand && file->count() > 0) {
-    return Unexpected(CliExit{
-        exit_failure, fmt::format("pgring: \"{}\" is one file too many\nTry pgring --help.\n",
-                                  command.config_path)});
+    return Unexpected(too_many(command.config_path));
   }
   if (command.config_path.empty()) {
     return Unexpected(CliExit{exit_failure, "pgring: FILE is missing\nTry pgring --help.\n"});

@@ -1,4 +1,4 @@
-// The command line: pgring [run] FILE, pgring check FILE, pgring --help, pgring --version.
+// The command line: pgring [run] FILE, pgring check FILE, pgring password ROLE, pgring --help, pgring --version.
 //
 // What:   turns arguments into a Command, or into the text and exit code to end with.
 // Errors: wrong usage is a CliExit with the message and where help is.
@@ -12,11 +12,18 @@
 
 namespace pgring {
 
-enum class Action : std::uint8_t { run, check };
+enum class Action : std::uint8_t { run, check, password };
+
+struct PasswordOptions {
+  std::string role;
+  bool md5 = false;  // else SCRAM-SHA-256
+  std::uint32_t iterations = 4096;
+};
 
 struct Command {
   Action action = Action::run;
-  std::string config_path;
+  std::string config_path;   // run, check
+  PasswordOptions password;  // password
 };
 
 struct CliExit {

@@ -144,6 +144,8 @@ int Pooler::serve(int signal_file) {
     log::error("no random bytes to be had", {});
     return exit_failure;
   }
+  shared_.service_user_id = ::geteuid();
+  shared_.service_user_name = system_name(shared_.service_user_id).value_or(std::string{});
   shared_.started_at = static_cast<std::int64_t>(::time(nullptr));
   shared_.ask_life = [this](Life life) { control_.post([this, life] { live(life); }); };
   shared_.ask_reload = [this](std::function<void(std::string)> done) {
@@ -275,6 +277,7 @@ std::string Pooler::reload() {
   warn_of_certificates();
   log::configure(runtime_->config.log);
   shared_.placement.configure(runtime_->config, {});
+  shared_.scram_secrets.keep_only(runtime_->config.users);
   for (const auto& shard : shared_.shards) {
     Shard* const target = shard.get();
     target->post([target, runtime = runtime_] { target->reload(runtime); });

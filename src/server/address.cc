@@ -61,6 +61,7 @@ void set_client_options(int socket) {
 
 Runtime make_runtime(Config config) {
   Runtime runtime{.config = std::move(config)};
+  runtime.secret_shapes = SecretShapes{runtime.config.users};
   for (const auto& [name, server] : runtime.config.servers) {
     auto resolved = resolve_server(server.host, server.port);
     if (!resolved) runtime.problems.push_back(resolved.error());

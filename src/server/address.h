@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "src/auth/secret_shapes.h"
 #include "src/base/result.h"
 #include "src/config/config.h"
 
@@ -43,6 +44,7 @@ struct Runtime {
       addresses;  // by server name; empty: unresolved
   std::map<std::string, OnlyProtocol30, std::less<>>
       only_protocol_3_0;              // by server name, as addresses
+  SecretShapes secret_shapes;         // of config.users
   std::vector<std::string> problems;  // names that did not resolve, for the log
 };
 

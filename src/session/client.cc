@@ -376,13 +376,15 @@ void Client::close_when_idle() {
 void Client::log_disconnect(std::string_view reason) const {
   if (!shard_.config().log.disconnections || !logged_in_) {
     // A connection that said nothing (a health check's) is not worth a line.
-    if (login_ != nullptr && (phase_ != Phase::startup || !login_->input.empty())) {
+    if (login_ != nullptr && (!user_.empty() || !login_->input.empty())) {
       log::info("login failed", {{"shard", shard_.index()},
                                  {"conn", id_},
                                  {"address", peer_.text()},
                                  {"database", database_},
                                  {"user", user_},
-                                 {"reason", reason}});
+                                 {"reason", reason},
+                                 {"detail", login_->log_detail},
+                                 {"rule", place_of(login_->rule)}});
     }
     return;
   }

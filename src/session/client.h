@@ -4,7 +4,8 @@
 //         it keeps what it sent so far; idle, it holds nothing but its place.
 // Owner:  its Shard; handed over once, after the startup packet, to the shard where its pool lives.
 // Life:   from accept until its stream is closed; then the shard destroys it.
-// Files:  client.cc life and links, client_limits.cc its time limits, client_login.cc, client_tls.cc and client_auth.cc the login, client_relay.cc messages
+// Files:  client.cc life and links, client_limits.cc its time limits, client_login.cc, client_tls.cc, client_access.cc and
+//         client_auth.cc the login, client_relay.cc messages
 //         (hot path), client_extended.cc prepared statements, client_query.cc what texts mean,
 //         client_settings.cc its settings, client_reuse.cc a Parse that PostgreSQL is spared,
 //         client_begin.cc a BEGIN without a server connection, client_aborted.cc one that got none,
@@ -32,6 +33,7 @@
 #include "wire/extended_query.h"
 #include "wire/framer.h"
 #include "wire/replication.h"
+#include "wire/scram_secret.h"
 #include "wire/startup.h"
 
 namespace pgring {
@@ -42,6 +44,7 @@ class Server;
 class Shard;
 class Walsender;
 struct ClientLogin;
+struct StoredSecret;
 
 class Client final : public Connection {
  public:
@@ -72,6 +75,7 @@ class Client final : public Connection {
   void sent();
   void timer_due();
   void tls_failed();  // what the engine has to say about it is to be sent
+  void login_held_long_enough();
 
   // The pool's and the server connection's.
   void linked_to(Server& server) { server_ = &server; }
@@ -188,13 +192,33 @@ class Client final : public Connection {
     return tls() != nullptr && !tls()->context().channel_binding().empty();
   }
 
+  // client_access.cc
+  [[nodiscard]] bool find_login_rule();
+  [[nodiscard]] bool find_peer_name();
+  void await_worker();
+  void hold_login(ring::Duration delay);
+  void refuse_by_rule();
+  void refuse_method();
+  [[nodiscard]] bool place_exists();
+
   // client_auth.cc
   void begin_authentication();
+  void begin_check();
+  void look_up_secret();
+  void secret_found(const StoredSecret* secret);
+  void begin_clear_text();
+  void begin_md5();
   void begin_scram();
+  [[nodiscard]] std::optional<wire::ScramSecret> scram_secret();
   [[nodiscard]] bool password_message(std::span<const std::byte> body);
+  [[nodiscard]] std::optional<std::string_view> read_password(std::span<const std::byte> body);
+  [[nodiscard]] bool clear_text_answer(std::span<const std::byte> body);
   [[nodiscard]] bool md5_answer(std::span<const std::byte> body);
   [[nodiscard]] bool scram_answer(std::span<const std::byte> body);
+  void password_checked(bool fits);
+  void login_goes_on();
   void authentication_failed();
+  void refuse_login(std::string_view sqlstate, const std::string& message, std::string detail);
 
   // client_login.cc
   void authenticated();

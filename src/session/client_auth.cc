@@ -1,11 +1,14 @@
-// A client proves who it is: trust, md5, SCRAM-SHA-256. Roles and databases that do not exist go through the
-// same exchange to the same refusal.
+// A client proves who it is: trust, peer, password, md5, SCRAM-SHA-256. Roles that do not exist go through the
+// exchange of one that does, to the same refusal.
 // Source: protocol-flow, "Start-up"; sasl-authentication; auth-password.
 #include <array>
+#include <cstring>
+#include <utility>
 
 #include "src/pool/pool.h"
 #include "src/session/client.h"
 #include "src/session/client_login.h"
+#include "src/session/password_check.h"
 #include "src/shard/shard.h"
 #include "wire/authentication.h"
 #include "wire/byte_reader.h"
@@ -23,53 +26,132 @@ std::string in_quotes(std::string_view name) { return "\"" + std::string{name} +
 }  // namespace
 
 void Client::begin_authentication() {
+  const LoginRule& rule = login_->rule;
+  if (login_->is_service_user) return authenticated();
+  if (!rule.exists || rule.method == HbaMethod::reject) return refuse_by_rule();
+  switch (rule.method) {
+    case HbaMethod::trust:
+      return authenticated();
+    case HbaMethod::peer:
+      if (login_->peer_fits) return authenticated();
+      return refuse_login(wire::sqlstate::invalid_authorization_specification,
+                          "Peer authentication failed for user " + in_quotes(user_),
+                          login_->peer_name ? "the user is " + *login_->peer_name
+                                            : "the system does not say who the user is");
+    case HbaMethod::password:
+    case HbaMethod::md5:
+    case HbaMethod::scram_sha_256:
+      phase_ = Phase::authenticating;
+      return begin_check();
+    case HbaMethod::reject:
+    case HbaMethod::cert:
+    case HbaMethod::ldap:
+    case HbaMethod::pam:
+    case HbaMethod::ident:
+    case HbaMethod::gss:
+    case HbaMethod::sspi:
+    case HbaMethod::radius:
+    case HbaMethod::bsd:
+    case HbaMethod::oauth:
+      return refuse_method();
+  }
+}
+
+void Client::begin_check() {
+  const auto delay = shard_.shared().failed_logins.delay_of_check(
+      {peer_.ip(), user_}, shard_.now(), login_->runtime->config.auth.failed_login_delay);
+  if (delay > ring::Duration{0}) return hold_login(delay);
+  look_up_secret();
+}
+
+void Client::look_up_secret() {
+  const UserList& users = login_->runtime->config.users;
+  const auto user = users.find(user_);
+  secret_found(user == users.end() ? nullptr : &user->second);
+}
+
+// Nullptr: nobody knows of such a role.
+void Client::secret_found(const StoredSecret* secret) {
   ClientLogin& login = *login_;
-  const Config& config = shard_.config();
-  if (config.auth.method == AuthMethod::trust) {
-    if (login.known) return authenticated();
-    if (login.is_console) {
-      return fatal(wire::sqlstate::insufficient_privilege,
-                   "role " + in_quotes(user_) + " may not use the console", {},
-                   "Name it in console.admins or console.viewers.");
-    }
-    return fatal(wire::sqlstate::invalid_catalog_name,
-                 "database " + in_quotes(database_) + " does not exist");
+  login.has_secret = secret != nullptr && secret->kind != SecretKind::none;
+  if (login.has_secret) {
+    login.shape = shape_of(*secret);
+    login.secret = {secret->text.clone(), secret->kind};
+  } else {
+    login.log_detail = secret == nullptr ? "no secret is stored for the role"
+                                         : "the role's stored secret is empty";
+    const auto number = wire::scram_hmac(shard_.shared().mock_secret, user_);
+    if (!number) return fatal(wire::sqlstate::internal_error, "could not compute a hash");
+    std::uint64_t drawn = 0;
+    std::memcpy(&drawn, number->data(), sizeof drawn);
+    login.shape = login.runtime->secret_shapes.pick(drawn);
   }
-  phase_ = Phase::authenticating;
-  const auto entry = config.users.find(user_);
-  const SecretKind kind = entry == config.users.end() ? SecretKind::none : entry->second.kind;
+  if (login.rule.method == HbaMethod::password) return begin_clear_text();
   // As PostgreSQL does: a SCRAM secret is only good for SCRAM, whatever the method says.
-  const bool md5 = config.auth.method == AuthMethod::md5 && kind != SecretKind::scram_sha_256;
-  if (!md5) return begin_scram();
-  if (!wire::fill_random(login.md5_salt)) {
+  if (login.rule.method == HbaMethod::md5 && login.shape.kind != SecretKind::scram_sha_256)
+    return begin_md5();
+  begin_scram();
+}
+
+void Client::begin_clear_text() {
+  login_->expected = ClientLogin::Expected::clear_text;
+  std::string request;
+  wire::append_authentication_cleartext(request);
+  send_text(request);
+}
+
+void Client::begin_md5() {
+  ClientLogin& login = *login_;
+  if (!wire::fill_random(login.md5_salt))
     return fatal(wire::sqlstate::internal_error, "could not generate random MD5 salt");
-  }
-  login.wants_md5 = true;
+  login.expected = ClientLogin::Expected::md5;
   std::string request;
   wire::append_authentication_md5(request, login.md5_salt);
   send_text(request);
 }
 
+// What the client is checked against. Nothing: a worker makes it, or the login has failed.
+std::optional<wire::ScramSecret> Client::scram_secret() {
+  ClientLogin& login = *login_;
+  Shared& shared = shard_.shared();
+  if (login.has_secret && login.secret.kind == SecretKind::scram_sha_256) {
+    if (auto secret = wire::parse_scram_secret(login.secret.text.reveal())) return secret;
+  } else if (login.has_secret && login.secret.kind == SecretKind::plain) {
+    const std::string_view password = login.secret.text.reveal();
+    if (const auto made = shared.scram_secrets.find(user_, password)) return *made;
+    Shard& shard = shard_;
+    if (!std::exchange(login.made_asked, true)) {
+      if (shared.scram_secrets.make(
+              shared.workers, user_, password, shared.mock_secret, [&shard, client = id_] {
+                shard.worker_done(client, [](Client& waiting) { waiting.login_goes_on(); });
+              })) {
+        await_worker();
+      } else {
+        fatal(wire::sqlstate::insufficient_resources, "too many logins are being checked");
+      }
+      return std::nullopt;
+    }
+  } else {
+    const std::uint32_t iterations =
+        login.shape.iterations == 0 ? wire::scram_iterations_default : login.shape.iterations;
+    if (auto mock = wire::scram_mock_secret(user_, shared.mock_secret, iterations)) return mock;
+  }
+  fatal(wire::sqlstate::internal_error, "could not compute a SCRAM secret");
+  return std::nullopt;
+}
+
 void Client::begin_scram() {
   ClientLogin& login = *login_;
-  const auto entry = shard_.config().users.find(user_);
-  std::optional<wire::ScramSecret> secret;
-  if (login.known && entry != shard_.config().users.end()) {
-    if (entry->second.kind == SecretKind::scram_sha_256) {
-      secret = wire::parse_scram_secret(entry->second.text.reveal());
-    } else if (entry->second.kind == SecretKind::plain) {
-      if (const auto* made = shard_.scram_secret(user_, entry->second.text.reveal()))
-        secret = *made;
-    }
-  }
-  const auto user = secret ? wire::ScramUser::real : wire::ScramUser::mock;
-  if (!secret)
-    secret =
-        wire::scram_mock_secret(user_, shard_.shared().mock_secret, wire::scram_iterations_default);
+  auto secret = scram_secret();
+  if (!secret) return;
+  const bool can_succeed = login.has_secret && login.secret.kind != SecretKind::md5;
+  if (login.has_secret && !can_succeed)
+    login.log_detail = "the role's stored secret is md5, with which there is no SCRAM";
   auto nonce = wire::make_scram_nonce();
-  if (!secret || !nonce)
-    return fatal(wire::sqlstate::internal_error, "could not generate a random nonce");
-  login.scram = std::make_unique<wire::ScramServer>(std::move(*secret), user, std::move(*nonce));
+  if (!nonce) return fatal(wire::sqlstate::internal_error, "could not generate a random nonce");
+  login.scram = std::make_unique<wire::ScramServer>(
+      std::move(*secret), can_succeed ? wire::ScramUser::real : wire::ScramUser::mock,
+      std::move(*nonce));
   std::string request;
   const std::array<std::string_view, 2> mechanisms{wire::scram_plus_mechanism,
                                                    wire::scram_mechanism};
@@ -78,44 +160,93 @@ void Client::begin_scram() {
   send_text(request);
 }
 
+// False: nothing more of what the client sent is to be looked at now.
 bool Client::password_message(std::span<const std::byte> body) {
-  return login_->wants_md5 ? md5_answer(body) : scram_answer(body);
+  switch (login_->expected) {
+    case ClientLogin::Expected::scram:
+      return scram_answer(body);
+    case ClientLogin::Expected::md5:
+      return md5_answer(body);
+    case ClientLogin::Expected::clear_text:
+      return clear_text_answer(body);
+  }
+  return false;
 }
 
-bool Client::md5_answer(std::span<const std::byte> body) {
+// Nothing: refused.
+std::optional<std::string_view> Client::read_password(std::span<const std::byte> body) {
   const auto answer = wire::parse_password_message(body);
   if (!answer) {
     fatal(wire::sqlstate::protocol_violation, "invalid password packet size");
-    return false;
+    return std::nullopt;
   }
+  // Nobody has it, as in PostgreSQL; some other things that check passwords take it for no password.
   if (answer->empty()) {
-    fatal(wire::sqlstate::invalid_password, "empty password returned by client");
+    refuse_login(wire::sqlstate::invalid_password, "empty password returned by client", {});
+    return std::nullopt;
+  }
+  return answer;
+}
+
+bool Client::clear_text_answer(std::span<const std::byte> body) {
+  ClientLogin& login = *login_;
+  const auto password = read_password(body);
+  if (!password) return false;
+  Shared& shared = shard_.shared();
+  StoredSecret secret = login.has_secret
+                            ? StoredSecret{login.secret.text.clone(), login.secret.kind}
+                            : mock_secret(login.shape, user_, shared.mock_secret);
+  // Only of a SCRAM secret is it work.
+  if (secret.kind != SecretKind::scram_sha_256) {
+    password_checked(check_password(secret, user_, *password).fits);
     return false;
   }
-  const auto entry = shard_.config().users.find(user_);
-  std::optional<std::string> secret;
-  if (login_->known && entry != shard_.config().users.end()) {
-    if (entry->second.kind == SecretKind::md5) secret = std::string{entry->second.text.reveal()};
-    if (entry->second.kind == SecretKind::plain)
-      secret = wire::md5_secret(entry->second.text.reveal(), user_);
+  Shard& shard = shard_;
+  const bool taken = shared.workers.post(
+      [&shard, client = id_, role = user_, secret = std::move(secret), sent = Secret{*password}] {
+        const PasswordVerdict verdict = check_password(secret, role, sent.reveal());
+        shard.worker_done(client, [verdict](Client& waiting) {
+          if (!waiting.is_open() || waiting.phase_ == Phase::closing) return;
+          waiting.login_->waiting = false;
+          waiting.login_->keys = verdict.keys;
+          waiting.password_checked(verdict.fits);
+        });
+      });
+  if (taken) {
+    await_worker();
+  } else {
+    fatal(wire::sqlstate::insufficient_resources, "too many logins are being checked");
   }
-  // Unknown: the same work, then the same answer.
-  const bool real = secret.has_value();
-  if (!real) secret = wire::md5_secret(shard_.shared().mock_secret, user_);
-  const auto verdict = secret ? wire::verify_md5_response(*secret, login_->md5_salt, *answer)
+  return false;
+}
+
+void Client::password_checked(bool fits) {
+  if (fits && login_->has_secret) return authenticated();
+  authentication_failed();
+}
+
+bool Client::md5_answer(std::span<const std::byte> body) {
+  const ClientLogin& login = *login_;
+  const auto answer = read_password(body);
+  if (!answer) return false;
+  std::optional<std::string> secret;
+  if (login.has_secret && login.secret.kind == SecretKind::md5) {
+    secret = std::string{login.secret.text.reveal()};
+  } else {
+    // Of nobody: the same work, then the same answer.
+    secret = wire::md5_secret(
+        login.has_secret ? login.secret.text.reveal() : shard_.shared().mock_secret, user_);
+  }
+  const auto verdict = secret ? wire::verify_md5_response(*secret, login.md5_salt, *answer)
                               : wire::Md5Verdict::unavailable;
   if (verdict == wire::Md5Verdict::unavailable) {
     fatal(wire::sqlstate::internal_error,
           "md5 authentication is not available: OpenSSL refuses MD5 on this machine", {},
-          "Use auth.method = \"scram-sha-256\".");
+          "Use scram-sha-256.");
     return false;
   }
-  if (!real || verdict == wire::Md5Verdict::mismatch) {
-    authentication_failed();
-    return false;
-  }
-  authenticated();
-  return true;
+  password_checked(verdict == wire::Md5Verdict::match);
+  return false;
 }
 
 bool Client::scram_answer(std::span<const std::byte> body) {
@@ -163,8 +294,20 @@ bool Client::scram_answer(std::span<const std::byte> body) {
 }
 
 void Client::authentication_failed() {
-  fatal(wire::sqlstate::invalid_password,
-        "password authentication failed for user " + in_quotes(user_));
+  refuse_login(wire::sqlstate::invalid_password,
+               "password authentication failed for user " + in_quotes(user_),
+               login_->log_detail.empty() ? "wrong password" : login_->log_detail);
+}
+
+void Client::refuse_login(std::string_view sqlstate, const std::string& message,
+                          std::string detail) {
+  login_->log_detail = std::move(detail);
+  const auto delay = shard_.shared().failed_logins.delay_of_refusal(
+      {peer_.ip(), user_}, shard_.now(), login_->runtime->config.auth.failed_login_delay);
+  if (delay <= ring::Duration{0}) return fatal(sqlstate, message);
+  login_->refusal_sqlstate = sqlstate;
+  login_->refusal = message;
+  hold_login(delay);
 }
 
 }  // namespace pgring

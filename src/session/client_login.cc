@@ -2,7 +2,6 @@
 // Source: protocol-flow, "Start-up"; src/backend/tcop/backend_startup.c for messages and SQLSTATEs.
 #include "src/session/client_login.h"
 
-#include <algorithm>
 #include <array>
 
 #include "src/console/session.h"
@@ -26,8 +25,12 @@ constexpr std::size_t login_input_max = std::size_t{96} * 1024;
 
 std::string in_quotes(std::string_view name) { return "\"" + std::string{name} + "\""; }
 
-bool contains(const std::vector<std::string>& names, std::string_view name) {
-  return std::ranges::find(names, name) != names.end();
+bool may_succeed(const Config& config, const ClientLogin& login, std::string_view role) {
+  if (!login.rule.exists) return false;
+  if (login.rule.method == HbaMethod::peer) return login.peer_fits;
+  if (!needs_secret(login.rule.method)) return login.rule.method == HbaMethod::trust;
+  const auto user = config.users.find(role);
+  return user != config.users.end() && user->second.kind != SecretKind::none;
 }
 
 }  // namespace
@@ -47,7 +50,7 @@ void Client::login_received(const ring::Slice& slice) {
     return fatal(wire::sqlstate::protocol_violation,
                  "too much was sent before the login was complete");
   }
-  while (is_open() && phase_ == Phase::startup && login_ != nullptr) {
+  while (is_open() && phase_ == Phase::startup && login_ != nullptr && !login_->waiting) {
     const auto scan = wire::scan_startup(std::as_bytes(std::span{login.input}));
     if (scan.kind == wire::StartupScanKind::need_more) return;
     if (scan.kind == wire::StartupScanKind::malformed)
@@ -56,7 +59,7 @@ void Client::login_received(const ring::Slice& slice) {
     const std::string packet = login.input.substr(0, scan.size);
     if (!startup_packet(packet)) return;
   }
-  while (is_open() && phase_ == Phase::authenticating &&
+  while (is_open() && phase_ == Phase::authenticating && !login.waiting &&
          login.input.size() >= wire::Framer::header_size) {
     wire::Framer framer;
     wire::Framer::Part part;
@@ -138,15 +141,13 @@ bool Client::startup_message(const wire::StartupMessage& message, std::string_vi
   login.is_console = is_console_database(database_);
   if (!may_be_unencrypted() || !read_replication(message)) return false;
   const DatabaseConfig* database = login.is_console ? nullptr : find_database(config, database_);
-  login.known = login.is_console ? contains(config.console.admins, user_) ||
-                                       contains(config.console.viewers, user_)
-                                 : database != nullptr;
+  if (!find_login_rule()) return false;
   if (database != nullptr) {
     login.key = {database_, database->user.empty() ? user_ : database->user};
     // A home stays: names that cannot log in must not make any.
-    login.known = config.auth.method == AuthMethod::trust || config.users.contains(user_);
+    const bool known = may_succeed(config, login, user_);
     // Nor one that replicates: it stays where it is.
-    if (login.known && replication_ == wire::Replication::none && move_home()) return false;
+    if (known && replication_ == wire::Replication::none && move_home()) return false;
   }
   if (message.needs_negotiation()) {
     std::string answer;
@@ -237,6 +238,7 @@ void Client::authenticated() {
   std::string answer;
   wire::append_authentication_ok(answer);
   send_text(answer);
+  if (!place_exists()) return;
   if (login_->is_console) return enter_console();
   if (replication_ != wire::Replication::none) return enter_replication();
   enter_pool();
@@ -246,8 +248,7 @@ void Client::enter_console() {
   phase_ = Phase::console;
   logged_in_ = true;
   ring::TimerWheel::cancel(timer_);
-  const bool admin = contains(shard_.config().console.admins, user_);
-  console_ = std::make_unique<ConsoleSession>(*this, admin);
+  console_ = std::make_unique<ConsoleSession>(*this, login_->is_service_user);
   const std::string rest = std::move(login_->input);
   login_.reset();
   shard_.register_client(*this);
@@ -259,10 +260,8 @@ void Client::enter_pool() {
   ClientLogin& login = *login_;
   pool_ = &shard_.pool(login.key, *login.home, login.part);
   pool_->client_entered();
-  if (login.scram != nullptr) {
-    if (const auto keys = login.scram->keys(); keys && !pool_->settings().forced_role)
-      pool_->keys().set(*keys);
-  }
+  const auto keys = login.scram != nullptr ? login.scram->keys() : login.keys;
+  if (keys && !pool_->settings().forced_role) pool_->keys().set(*keys);
   ring::TimerWheel::cancel(timer_);
   phase_ = Phase::login_waiting;
   requested_ = shard_.now();

@@ -57,6 +57,25 @@ std::string PeerAddress::host() const {
   return "?";
 }
 
+std::optional<IpAddress> PeerAddress::ip() const {
+  if (family_ == Family::v6) {
+    std::array<std::uint8_t, 16> bytes{};
+    std::memcpy(bytes.data(), bytes_.data(), bytes.size());
+    return IpAddress::v6(bytes);
+  }
+  if (family_ == Family::local) return std::nullopt;
+  std::array<std::uint8_t, 4> bytes{};
+  std::memcpy(bytes.data(), bytes_.data(), bytes.size());
+  return IpAddress::v4(bytes);
+}
+
+std::optional<uid_t> peer_user_id(int socket) {
+  ucred credentials{};
+  socklen_t size = sizeof credentials;
+  if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) return std::nullopt;
+  return credentials.uid;
+}
+
 std::string PeerAddress::text() const {
   if (is_unix()) return "unix";
   const bool bracketed = family_ == Family::v6;

@@ -1,9 +1,14 @@
 // Where a client comes from, in 20 bytes.
 #pragma once
 
+#include <sys/types.h>
+
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
+
+#include "src/auth/ip_address.h"
 
 namespace pgring {
 
@@ -18,6 +23,7 @@ class PeerAddress {
   [[nodiscard]] std::uint16_t port() const { return port_; }
   [[nodiscard]] std::string text() const;  // "127.0.0.1:5432", "[::1]:5432", "unix"
   [[nodiscard]] bool is_unix() const { return family_ == Family::local; }
+  [[nodiscard]] std::optional<IpAddress> ip() const;  // none of a Unix socket
 
  private:
   enum class Family : std::uint8_t { local, v4, v6 };
@@ -27,5 +33,8 @@ class PeerAddress {
   std::uint16_t port_ = 0;
   Family family_ = Family::local;
 };
+
+// The user whose program connected to a Unix socket, as the kernel knows. Nullopt: it does not tell.
+[[nodiscard]] std::optional<uid_t> peer_user_id(int socket);
 
 }  // namespace pgring

@@ -21,7 +21,8 @@ inline constexpr std::uint32_t maintenance = 5;
 inline constexpr std::uint32_t console = 6;    // a command that waits
 inline constexpr std::uint32_t pool_seek = 7;  // a pool that is short of connections
 inline constexpr std::uint32_t walsender = 8;
-inline constexpr std::uint32_t pool_rest = 9;  // connections that nobody uses
+inline constexpr std::uint32_t pool_rest = 9;     // connections that nobody uses
+inline constexpr std::uint32_t client_hold = 20;  // a login that is slowed
 }  // namespace timer_kind
 
 namespace buffer_group {

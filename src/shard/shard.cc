@@ -174,6 +174,8 @@ void Shard::on_timer(ring::Timer& timer) {
   switch (timer.kind) {
     case timer_kind::client:
       return static_cast<Client*>(timer.owner)->timer_due();
+    case timer_kind::client_hold:
+      return static_cast<Client*>(timer.owner)->login_held_long_enough();
     case timer_kind::server:
       return static_cast<Server*>(timer.owner)->timer_due();
     case timer_kind::walsender:
@@ -224,23 +226,22 @@ void Shard::adopt_client(int socket, PeerAddress peer, std::string startup_packe
 void Shard::forget_client(Client& client) {
   clients_.erase(client);
   cancelling_.erase(client.id());
+  awaiting_workers_.erase(client.id());
   unregister_client(client);
   if (client.pool() != nullptr) client.pool()->client_left();
   if (client.counted()) shared_.clients.leave(client.database(), client.user());
 }
 
-const wire::ScramSecret* Shard::scram_secret(const std::string& role, std::string_view password) {
-  auto at = scram_secrets_.find(role);
-  if (at == scram_secrets_.end()) {
-    // The salt of a role that does not exist is made the same way, so the two cannot be told apart.
-    const auto mock =
-        wire::scram_mock_secret(role, shared_.mock_secret, wire::scram_iterations_default);
-    if (!mock) return nullptr;
-    auto secret = wire::scram_secret_from_password(password, mock->salt, mock->iterations);
-    if (!secret) return nullptr;
-    at = scram_secrets_.emplace(role, std::move(*secret)).first;
-  }
-  return &at->second;
+void Shard::await_worker(Client& client) { awaiting_workers_[client.id()] = &client; }
+
+void Shard::worker_done(std::uint64_t client, std::move_only_function<void(Client&)> then) {
+  post([this, client, then = std::move(then)]() mutable {
+    const auto at = awaiting_workers_.find(client);
+    if (at == awaiting_workers_.end()) return;
+    Client& waiting = *at->second;
+    awaiting_workers_.erase(at);
+    then(waiting);
+  });
 }
 
 // Pools.
@@ -322,7 +323,6 @@ void Shard::apply_pause() {
 
 void Shard::reload(std::shared_ptr<const Runtime> runtime) {
   runtime_ = std::move(runtime);
-  scram_secrets_.clear();
   for (const auto& [key, pool] : pools_) pool->reload(runtime_->config);
   check_replication();
   open_forced_pools();

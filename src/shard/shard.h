@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -83,9 +84,10 @@ class Shard {
   void cancel_forwarded(const CancelOrigin& origin);
   void forget_server(const Server& server);
 
-  // A SCRAM secret for a plain password: made once per role (it costs a millisecond), with a salt that stays.
-  [[nodiscard]] const wire::ScramSecret* scram_secret(const std::string& role,
-                                                      std::string_view password);
+  // A client's login waits for a worker (Shared::workers). From any thread: `then` is called with the client on
+  // this shard's thread, unless the client is gone by then.
+  void await_worker(Client& client);
+  void worker_done(std::uint64_t client, std::move_only_function<void(Client&)> then);
 
   // Pools.
   [[nodiscard]] Pool& pool(const PoolKey& key, PoolHome& home, std::uint32_t part);
@@ -123,6 +125,8 @@ class Shard {
   [[nodiscard]] ring::Loop& loop() { return loop_; }
   [[nodiscard]] const Config& config() const { return runtime_->config; }
   [[nodiscard]] const Runtime& runtime() const { return *runtime_; }
+  // To go on with after a reload.
+  [[nodiscard]] const std::shared_ptr<const Runtime>& held_runtime() const { return runtime_; }
   [[nodiscard]] Shared& shared() { return shared_; }
   [[nodiscard]] ParameterTable& parameters() { return parameters_; }
   [[nodiscard]] ShardCounters& counters() { return counters_; }
@@ -177,7 +181,7 @@ class Shard {
   wire::CancelSecrets cancel_secrets_;
   std::map<const CancelConnection*, std::unique_ptr<CancelConnection>> cancels_;
   WalsenderMap walsenders_;
-  std::map<std::string, wire::ScramSecret, std::less<>> scram_secrets_;
+  std::map<std::uint64_t, Client*> awaiting_workers_;
   std::map<std::uint64_t, Client*> cancelling_;
   ring::Timer maintenance_;
   ShardCounters counters_;

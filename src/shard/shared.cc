@@ -10,7 +10,7 @@ namespace {
 
 constexpr ring::Duration facts_interval_near = std::chrono::milliseconds{300};
 
-// For jitter only: without random bytes every process has the same.
+// For jitter and for the places of hash tables: without random bytes every process has the same.
 std::uint64_t random_seed() {
   std::uint64_t seed = 0;
   (void)wire::fill_random(std::as_writable_bytes(std::span{&seed, 1}));
@@ -20,7 +20,10 @@ std::uint64_t random_seed() {
 }  // namespace
 
 Shared::Shared(std::uint32_t shard_count)
-    : budget{random_seed()}, placement{shard_count, budget}, working_shards{shard_count} {
+    : budget{random_seed()},
+      placement{shard_count, budget},
+      working_shards{shard_count},
+      failed_logins{random_seed()} {
   BudgetDesk::Deliver deliver;
   deliver.open = [this](PoolId id, std::uint32_t part, Permit permit) {
     PoolHome& home = placement.home(id);
@@ -48,6 +51,7 @@ Shared::Shared(std::uint32_t shard_count)
 Shared::~Shared() {
   // What is left in mailboxes gives its permits back; nobody is there to take the next.
   budget.stop();
+  workers.stop();
   shards.clear();
 }
 

@@ -4,6 +4,8 @@
 // Owner:  run_pooler(), which outlives the shards. Atomics for any thread, the rest constant after start.
 #pragma once
 
+#include <sys/types.h>
+
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -15,8 +17,12 @@
 #include "src/budget/facts_desk.h"
 #include "src/pool/placement.h"
 #include "src/shard/client_limits.h"
+#include "src/shard/failed_logins.h"
 #include "src/shard/replication_limits.h"
+#include "src/shard/scram_secrets.h"
 #include "src/shard/superuser_hints.h"
+#include "src/shard/system_names.h"
+#include "src/shard/workers.h"
 
 namespace pgring {
 
@@ -52,7 +58,14 @@ struct Shared {
   std::atomic<std::uint64_t> next_id{1};
   std::atomic<std::int64_t> started_at{0};  // seconds since 1970
   std::string mock_secret;                  // unknown roles' salts come from it
-  std::function<void(Life)> ask_life;       // the console's SHUTDOWN; any thread
+  // Who pgring runs as; constant after start. An empty name: the system has none for the id.
+  uid_t service_user_id = 0;
+  std::string service_user_name;
+  FailedLogins failed_logins;
+  ScramSecrets scram_secrets;
+  SystemNames system_names;
+  Workers workers;                     // stopped before the shards are gone
+  std::function<void(Life)> ask_life;  // the console's SHUTDOWN; any thread
   // The console's RELOAD; any thread. Calls back on the main thread with the errors, empty when applied.
   std::function<void(std::function<void(std::string)>)> ask_reload;
 };

@@ -35,6 +35,7 @@ def write(tmp_path):
     def make(text):
         path = tmp_path / "pgring.toml"
         path.write_text(text)
+        path.chmod(0o600)
         return str(path)
 
     return make

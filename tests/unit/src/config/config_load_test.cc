@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <cstdlib>
@@ -85,19 +86,37 @@ TEST_CASE("config load: errors of the config and of the userlist come at once, i
   CHECK(text.find("pgring.toml:6") < text.find("users.txt:1:1"));
 }
 
-TEST_CASE(
-    "config load: files with secrets that others can read, and useless secrets, are warned of") {
+TEST_CASE("config load: files with secrets that others can read are refused, with the chmod") {
   const Folder folder;
-  folder.write("users.txt", "\"old\" \"md50123456789abcdef0123456789abcdef\"\n", 0644);
-  const auto loaded = load_config(
-      folder.write("pgring.toml", with_users + "user = \"u\"\npassword = \"p\"\n", 0640));
-  REQUIRE(loaded);
-  const std::string text = print(loaded->warnings);
+  const std::string users = folder.write("users.txt", "\"app\" \"word\"\n", 0644);
+  const std::string inline_secret = with_users + "user = \"u\"\npassword = \"p\"\n";
+  const auto loaded = load_config(folder.write("pgring.toml", inline_secret, 0606));
+  REQUIRE_FALSE(loaded);
+  const std::string text = print(loaded.error().errors);
   CHECK(contains(text,
-                 "users.txt: warning: auth.file: the userlist can be read or written by "
-                 "others (mode 0644)"));
-  CHECK(contains(text, "pgring.toml: warning: the file names a password"));
-  CHECK(contains(text, "role \"old\" has an md5 secret and cannot log in by scram-sha-256"));
+                 "users.txt: error: auth.file: the userlist holds secrets: others can read or "
+                 "write it (mode 0644)"));
+  CHECK(contains(text,
+                 "pgring.toml: error: the file holds a secret: others can read or write it "
+                 "(mode 0606)"));
+  CHECK(contains(text, "chmod 600 " + folder.path + "/pgring.toml"));
+  // A file without a secret is everybody's.
+  folder.write("users.txt", "\"app\" \"word\"\n", 0600);
+  CHECK(load_config(folder.write("pgring.toml", with_users, 0644)));
+  // Root's file may be read by its group: that is how packages install it.
+  folder.write("users.txt", "\"app\" \"word\"\n", 0640);
+  CHECK(bool(load_config(folder.path + "/pgring.toml")) == (geteuid() == 0));
+  folder.write("users.txt", "\"app\" \"word\"\n", 0660);
+  CHECK_FALSE(load_config(folder.path + "/pgring.toml"));
+}
+
+TEST_CASE("config load: useless secrets are warned of") {
+  const Folder folder;
+  folder.write("users.txt", "\"old\" \"md50123456789abcdef0123456789abcdef\"\n", 0600);
+  const auto loaded = load_config(folder.write("pgring.toml", with_users, 0600));
+  REQUIRE(loaded);
+  CHECK(contains(print(loaded->warnings),
+                 "role \"old\" has an md5 secret and cannot log in by scram-sha-256"));
   folder.write("users.txt", "", 0600);
   const auto empty = load_config(folder.write("pgring.toml", with_users, 0600));
   REQUIRE(empty);

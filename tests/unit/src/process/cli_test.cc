@@ -26,6 +26,25 @@ TEST_CASE("command line: pgring FILE and pgring run FILE run, pgring check FILE 
   CHECK(check->config_path == "b.toml");
 }
 
+TEST_CASE("command line: pgring password takes a role, never a password") {
+  const auto scram = parse_command_line({"password", "app"});
+  REQUIRE(scram);
+  CHECK(scram->action == Action::password);
+  CHECK(scram->password.role == "app");
+  CHECK_FALSE(scram->password.md5);
+  CHECK(scram->password.iterations == 4096);
+  const auto md5 = parse_command_line({"password", "--md5", "app"});
+  REQUIRE(md5);
+  CHECK(md5->password.md5);
+  const auto rounds = parse_command_line({"password", "app", "--iterations", "10000"});
+  REQUIRE(rounds);
+  CHECK(rounds->password.iterations == 10'000);
+  CHECK(exit_of({"password"}).code == 1);
+  CHECK(exit_of({"password", "app", "secret"}).code == 1);
+  CHECK(exit_of({"password", "app", "--iterations", "0"}).code == 1);
+  CHECK(exit_of({"password", std::string(64, 'x')}).text.find("63 bytes") != std::string::npos);
+}
+
 TEST_CASE("command line: help and version go to stdout with exit code 0") {
   for (const char* flag : {"--help", "-h"}) {
     CHECK(exit_of({flag}).code == 0);

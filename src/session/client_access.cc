@@ -1,0 +1,119 @@
+// Who may try to log in at all, and how: the hba file's answer, and the answers that are refusals by themselves.
+// Source: PostgreSQL's src/backend/libpq/auth.c for messages and SQLSTATEs.
+#include <algorithm>
+
+#include "src/pool/pool.h"
+#include "src/session/client.h"
+#include "src/session/client_login.h"
+#include "src/shard/roles.h"
+#include "src/shard/shard.h"
+#include "wire/sqlstate.h"
+
+namespace pgring {
+
+// False: the client is refused, or the startup packet is read again when more is known.
+bool Client::find_login_rule() {
+  ClientLogin& login = *login_;
+  login.runtime = shard_.held_runtime();
+  const Shared& shared = shard_.shared();
+  // Who runs as pgring's own user could read its memory: nothing is won by asking for a password.
+  if (login.is_console && peer_.is_unix() && user_ == shared.service_user_name &&
+      peer_user_id(socket()) == shared.service_user_id) {
+    login.is_service_user = true;
+    login.rule = {true, HbaMethod::peer, nullptr};
+    return true;
+  }
+  login.rule = pgring::find_login_rule(
+      login.runtime->config,
+      {peer_, database_, user_, replication_ == wire::Replication::physical});
+  return !login.rule.exists || login.rule.method != HbaMethod::peer || find_peer_name();
+}
+
+bool Client::find_peer_name() {
+  ClientLogin& login = *login_;
+  const auto id = peer_user_id(socket());
+  if (!id) return true;  // it fits no role then
+  const auto known = shard_.shared().system_names.find(*id, shard_.now());
+  if (known) {
+    login.peer_name = known->name;
+    const Ident& ident = login.runtime->config.access.ident;
+    const HbaRule* line = login.rule.line;
+    login.peer_fits = known->name && line != nullptr &&
+                      ident.match(line->options.map, *known->name, user_, OnlyItself{}).kind ==
+                          IdentMatch::Kind::rule;
+    return true;
+  }
+  Shard& shard = shard_;
+  const bool taken = shard.shared().system_names.ask(
+      shard.shared().workers, *id, shard.now(), [&shard, client = id_] {
+        shard.worker_done(client, [](Client& waiting) { waiting.login_goes_on(); });
+      });
+  if (taken) {
+    await_worker();
+  } else {
+    fatal(wire::sqlstate::insufficient_resources, "too many logins are being checked");
+  }
+  return false;
+}
+
+void Client::await_worker() {
+  login_->waiting = true;
+  shard_.await_worker(*this);
+}
+
+void Client::login_goes_on() {
+  if (!is_open() || phase_ == Phase::closing || login_ == nullptr) return;
+  login_->waiting = false;
+  if (phase_ == Phase::authenticating && login_->made_asked && login_->scram == nullptr)
+    begin_scram();
+  if (is_open() && login_ != nullptr) login_received({});
+}
+
+// Nothing it sends is looked at meanwhile. REQUIRES: a delay.
+void Client::hold_login(ring::Duration delay) {
+  login_->waiting = true;
+  login_->hold.owner = this;
+  login_->hold.kind = timer_kind::client_hold;
+  shard_.loop().timers().set(login_->hold, shard_.now() + delay);
+}
+
+void Client::login_held_long_enough() {
+  if (!is_open() || phase_ == Phase::closing) return;
+  if (!login_->refusal_sqlstate.empty()) return fatal(login_->refusal_sqlstate, login_->refusal);
+  login_->waiting = false;
+  look_up_secret();
+  if (is_open() && login_ != nullptr) login_received({});
+}
+
+void Client::refuse_by_rule() {
+  fatal(wire::sqlstate::invalid_authorization_specification,
+        refusal_text(login_->rule,
+                     {peer_, database_, user_, replication_ == wire::Replication::physical}));
+}
+
+void Client::refuse_method() {
+  fatal(wire::sqlstate::invalid_authorization_specification,
+        "authentication failed for user \"" + user_ + "\": pgring does not have the method \"" +
+            std::string{to_string(login_->rule.method)} + "\"",
+        {}, "The line of pg_hba.conf that this login meets asks for it.");
+}
+
+// Who has proven to be who it says may still have come to the wrong place. False: it is refused.
+bool Client::place_exists() {
+  const Config& config = login_->runtime->config;
+  if (!login_->is_console) {
+    if (find_database(config, database_) != nullptr) return true;
+    fatal(wire::sqlstate::invalid_catalog_name, "database \"" + database_ + "\" does not exist");
+    return false;
+  }
+  const auto is_in = [this](const std::vector<std::string>& names) {
+    return std::ranges::find(names, user_) != names.end();
+  };
+  if (login_->is_service_user || is_in(config.console.admins) || is_in(config.console.viewers))
+    return true;
+  fatal(wire::sqlstate::insufficient_privilege, "role \"" + user_ + "\" may not use the console",
+        {}, "Name it in console.admins or console.viewers.");
+  return false;
+}
+
+}  // namespace pgring
