@@ -35,15 +35,15 @@ class RuleErrors {
   std::uint32_t line_;
 };
 
-void check_rule(const HbaRule& rule, ConfigSource& source) {
+void check_rule(const HbaRule& rule, const TlsOptions& tls, ConfigSource& source) {
   RuleErrors errors(source, rule.file, rule.line);
   switch (rule.method) {
-    case HbaMethod::cert:
     case HbaMethod::ldap:
     case HbaMethod::pam:
       errors.add(fmt::format("pgring has no {} authentication yet", to_string(rule.method)),
                  "use scram-sha-256, or reject to turn these logins away");
       break;
+    case HbaMethod::cert:
     case HbaMethod::reject:
     case HbaMethod::trust:
     case HbaMethod::password:
@@ -58,9 +58,14 @@ void check_rule(const HbaRule& rule, ConfigSource& source) {
     case HbaMethod::oauth:
       break;
   }
-  if (rule.type == HbaType::hostssl) {
-    errors.add("clients cannot use TLS with pgring yet, so no login would ever match this line",
-               "write host, or leave the line out");
+  const bool certificates = rule.method == HbaMethod::cert ||
+                            rule.options.client_certificate != ClientCertificate::not_asked_for;
+  if (rule.type == HbaType::hostssl && tls.mode == TlsMode::disable) {
+    errors.add("clients cannot use TLS ([tls] mode is \"disable\"), so no login would ever match",
+               "set tls.mode, tls.cert_file and tls.key_file, or leave the line out");
+  } else if (certificates && tls.ca_file.empty()) {
+    errors.add("there is nothing to verify clients' certificates with",
+               "set tls.ca_file to the certificates of those who sign them");
   }
   if (rule.address.kind == HbaAddress::Kind::host_name) {
     errors.add(fmt::format("pgring does not look up what addresses are called (\"{}\") yet",
@@ -111,7 +116,7 @@ void load_access(Config& config, std::string_view config_path, AuthFiles& files,
   auto hba = load_hba(path_beside(config_path, auth.hba_file), files);
   if (!hba) return append(source.errors, std::move(hba.error()));
   append(source.warnings, std::move(hba->warnings));
-  for (const HbaRule& rule : hba->hba.rules()) check_rule(rule, source);
+  for (const HbaRule& rule : hba->hba.rules()) check_rule(rule, config.tls, source);
   append(source.warnings, warn_of_unknown_maps(hba->hba, config.access.ident));
   auto interfaces = read_interfaces();
   if (!interfaces) {

@@ -44,6 +44,7 @@ class Server;
 class Shard;
 class Walsender;
 struct ClientLogin;
+struct LoginAsked;
 struct StoredSecret;
 
 class Client final : public Connection {
@@ -197,7 +198,10 @@ class Client final : public Connection {
   [[nodiscard]] bool find_peer_name();
   void await_worker();
   void hold_login(ring::Duration delay);
+  [[nodiscard]] LoginAsked login_asked() const;
   void refuse_by_rule();
+  [[nodiscard]] bool has_wanted_certificate();
+  [[nodiscard]] bool certificate_fits();
   void refuse_method();
   [[nodiscard]] bool place_exists();
 

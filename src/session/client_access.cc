@@ -23,9 +23,7 @@ bool Client::find_login_rule() {
     login.rule = {true, HbaMethod::peer, nullptr};
     return true;
   }
-  login.rule = pgring::find_login_rule(
-      login.runtime->config,
-      {peer_, database_, user_, replication_ == wire::Replication::physical});
+  login.rule = pgring::find_login_rule(login.runtime->config, login_asked());
   return !login.rule.exists || login.rule.method != HbaMethod::peer || find_peer_name();
 }
 
@@ -85,10 +83,55 @@ void Client::login_held_long_enough() {
   if (is_open() && login_ != nullptr) login_received({});
 }
 
+LoginAsked Client::login_asked() const {
+  return {.peer = peer_,
+          .database = database_,
+          .role = user_,
+          .is_physical_replication = replication_ == wire::Replication::physical,
+          .is_encrypted = tls() != nullptr};
+}
+
 void Client::refuse_by_rule() {
   fatal(wire::sqlstate::invalid_authorization_specification,
-        refusal_text(login_->rule,
-                     {peer_, database_, user_, replication_ == wire::Replication::physical}));
+        refusal_text(login_->rule, login_asked()));
+}
+
+// Before the method: the line wants a certificate of the client, whatever it says. False: there is none.
+bool Client::has_wanted_certificate() {
+  const HbaRule* const line = login_->rule.line;
+  if (line == nullptr || !wants_certificate(*line)) return true;
+  if (tls() != nullptr && tls()->peer()) return true;
+  fatal(wire::sqlstate::invalid_authorization_specification,
+        "connection requires a valid client certificate");
+  return false;
+}
+
+// After the method: the certificate is the role's, if the line wants that. False: the client is refused.
+bool Client::certificate_fits() {
+  const HbaRule* const line = login_->rule.line;
+  if (line == nullptr || !names_role_by_certificate(*line)) return true;
+  const auto peer = tls() == nullptr ? std::nullopt : tls()->peer();
+  std::string detail = "the client sent no certificate";
+  if (peer && !*peer) detail = peer->error();
+  if (peer && *peer) {
+    const bool whole = line->options.certificate_name == CertificateName::distinguished_name;
+    const std::string& name = whole ? (*peer)->distinguished_name : (*peer)->common_name;
+    const Ident& ident = login_->runtime->config.access.ident;
+    const auto match = ident.match(line->options.map, name, user_, OnlyItself{});
+    if (!name.empty() && match.kind == IdentMatch::Kind::rule) return true;
+    detail = name.empty() ? "the client's certificate names nobody"
+                          : "the client's certificate is of " + name;
+  }
+  if (needs_secret(line->method)) {
+    refuse_login(wire::sqlstate::invalid_password,
+                 "password authentication failed for user \"" + user_ + "\"", std::move(detail));
+  } else {
+    refuse_login(wire::sqlstate::invalid_authorization_specification,
+                 std::string{line->method == HbaMethod::cert ? "certificate" : "\"trust\""} +
+                     " authentication failed for user \"" + user_ + "\"",
+                 std::move(detail));
+  }
+  return false;
 }
 
 void Client::refuse_method() {

@@ -1,4 +1,4 @@
-// A client proves who it is: trust, peer, password, md5, SCRAM-SHA-256. Roles that do not exist go through the
+// A client proves who it is: trust, cert, peer, password, md5, SCRAM-SHA-256. Roles that do not exist go through the
 // exchange of one that does, to the same refusal.
 // Source: protocol-flow, "Start-up"; sasl-authentication; auth-password.
 #include <array>
@@ -29,8 +29,10 @@ void Client::begin_authentication() {
   const LoginRule& rule = login_->rule;
   if (login_->is_service_user) return authenticated();
   if (!rule.exists || rule.method == HbaMethod::reject) return refuse_by_rule();
+  if (!has_wanted_certificate()) return;
   switch (rule.method) {
     case HbaMethod::trust:
+    case HbaMethod::cert:
       return authenticated();
     case HbaMethod::peer:
       if (login_->peer_fits) return authenticated();
@@ -44,7 +46,6 @@ void Client::begin_authentication() {
       phase_ = Phase::authenticating;
       return begin_check();
     case HbaMethod::reject:
-    case HbaMethod::cert:
     case HbaMethod::ldap:
     case HbaMethod::pam:
     case HbaMethod::ident:

@@ -235,6 +235,7 @@ bool Client::read_parameters(const wire::StartupMessage& message) {
 }
 
 void Client::authenticated() {
+  if (!certificate_fits()) return;
   std::string answer;
   wire::append_authentication_ok(answer);
   send_text(answer);

@@ -25,7 +25,9 @@ LoginRule find_login_rule(const Config& config, const LoginAsked& asked) {
   if (!config.access.hba) return {true, method_of(config.auth.method), nullptr};
   HbaRequest request;
   const auto address = asked.peer.ip();
-  request.kind = address ? HbaRequest::Kind::tcp : HbaRequest::Kind::unix_socket;
+  request.kind = !address             ? HbaRequest::Kind::unix_socket
+                 : asked.is_encrypted ? HbaRequest::Kind::tls
+                                      : HbaRequest::Kind::tcp;
   if (address) request.address = *address;
   request.database = asked.database;
   request.role = asked.role;
@@ -37,6 +39,16 @@ LoginRule find_login_rule(const Config& config, const LoginAsked& asked) {
   return {true, match.rule->method, match.rule};
 }
 
+bool wants_certificate(const HbaRule& line) {
+  return line.method == HbaMethod::cert ||
+         line.options.client_certificate != ClientCertificate::not_asked_for;
+}
+
+bool names_role_by_certificate(const HbaRule& line) {
+  return line.method == HbaMethod::cert ||
+         line.options.client_certificate == ClientCertificate::verify_full;
+}
+
 bool needs_secret(HbaMethod method) {
   return method == HbaMethod::password || method == HbaMethod::md5 ||
          method == HbaMethod::scram_sha_256;
@@ -45,16 +57,17 @@ bool needs_secret(HbaMethod method) {
 std::string refusal_text(const LoginRule& rule, const LoginAsked& asked) {
   const auto address = asked.peer.ip();
   const std::string host = address ? address->unmapped().text() : "[local]";
+  const std::string_view encryption = asked.is_encrypted ? "SSL encryption" : "no encryption";
   if (asked.is_physical_replication) {
-    return fmt::format("{} host \"{}\", user \"{}\", no encryption",
+    return fmt::format("{} host \"{}\", user \"{}\", {}",
                        rule.exists ? "pg_hba.conf rejects replication connection for"
                                    : "no pg_hba.conf entry for replication connection from",
-                       host, asked.role);
+                       host, asked.role, encryption);
   }
   return fmt::format(
-      "{} host \"{}\", user \"{}\", database \"{}\", no encryption",
+      "{} host \"{}\", user \"{}\", database \"{}\", {}",
       rule.exists ? "pg_hba.conf rejects connection for" : "no pg_hba.conf entry for", host,
-      asked.role, asked.database);
+      asked.role, asked.database, encryption);
 }
 
 std::string place_of(const LoginRule& rule) {

@@ -33,9 +33,14 @@ struct LoginAsked {
   std::string_view database;
   std::string_view role;
   bool is_physical_replication = false;
+  bool is_encrypted = false;
 };
 
 [[nodiscard]] LoginRule find_login_rule(const Config& config, const LoginAsked& asked);
+
+// A certificate of the client is to be verified; and it is to name the role, by a map or as it is.
+[[nodiscard]] bool wants_certificate(const HbaRule& line);
+[[nodiscard]] bool names_role_by_certificate(const HbaRule& line);
 
 // A login that only a stored secret can end well.
 [[nodiscard]] bool needs_secret(HbaMethod method);

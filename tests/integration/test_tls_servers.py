@@ -1,7 +1,5 @@
 """TLS between pgring and PostgreSQL: libpq's modes, certificates, cancels, replication, SCRAM-PLUS."""
 
-import os
-import pwd
 import signal
 import socket
 import struct
@@ -14,7 +12,7 @@ from harness import toml
 from harness.postgres import Postgres, password
 from harness.raw import (CANCEL_REQUEST, SSL_REQUEST, cancel_request, errors, query,
                          special_request)
-from harness.tls import Authority, Between
+from harness.tls import Authority, Between, give_certificates
 from harness.wait import until
 
 MODES = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]
@@ -25,18 +23,8 @@ MUST = ("require", "verify-ca", "verify-full")
 def tls_postgres(authority):
     """A PostgreSQL with ssl = on, whose clients may bring certificates."""
     server = Postgres()
-    account = pwd.getpwnam("postgres") if os.geteuid() == 0 else None
-    pair = authority.issue("postgres", "db.example", ("DNS:localhost", "IP:127.0.0.1"))
-    for source, name in zip((*pair, authority.certificate), ("s.crt", "s.key", "ca.crt")):
-        target = f"{server.data}/{name}"
-        with open(source) as file, open(target, "w") as copy:
-            copy.write(file.read())
-        os.chmod(target, 0o600)
-        if account:
-            os.chown(target, account.pw_uid, account.pw_gid)
-    for name, value in {"ssl": "on", "ssl_cert_file": "s.crt", "ssl_key_file": "s.key",
-                        "ssl_ca_file": "ca.crt"}.items():
-        server.admin.execute(f"alter system set {name} = '{value}'")
+    give_certificates(server, authority,
+                      authority.issue("postgres", "db.example", ("DNS:localhost", "IP:127.0.0.1")))
     server.admin.execute("create role only_tls login replication password 'only_tls-secret'")
     server.admin.execute("create role only_plain login replication password 'only_plain-secret'")
     server.admin.execute("create role by_cert login")

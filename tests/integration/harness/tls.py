@@ -1,6 +1,7 @@
 """Certificates of throw-away authorities, and clients that speak TLS by hand."""
 
 import os
+import pwd
 import socket
 import ssl
 import subprocess
@@ -44,6 +45,21 @@ class Authority:
         if owner:
             os.chown(paths[1], *owner)
         return paths
+
+
+def give_certificates(postgres, authority, pair):
+    """ssl = on from the next start, with clients' certificates verified."""
+    account = pwd.getpwnam("postgres") if os.geteuid() == 0 else None
+    for source, name in zip((*pair, authority.certificate), ("s.crt", "s.key", "ca.crt")):
+        target = f"{postgres.data}/{name}"
+        with open(source) as file, open(target, "w") as copy:
+            copy.write(file.read())
+        os.chmod(target, 0o600)
+        if account:
+            os.chown(target, account.pw_uid, account.pw_gid)
+    for name, value in {"ssl": "on", "ssl_cert_file": "s.crt", "ssl_key_file": "s.key",
+                        "ssl_ca_file": "ca.crt"}.items():
+        postgres.admin.execute(f"alter system set {name} = '{value}'")
 
 
 def client_context(authority=None, direct=False):

@@ -92,7 +92,7 @@ TEST_CASE("access: what pgring cannot do yet is refused where it is asked for") 
   };
   refused("host all all all ldap ldapserver=x ldapprefix=\"cn=\"", "no ldap authentication");
   refused("host all all all pam", "no pam authentication");
-  refused("hostssl all all all cert", "no cert authentication");
+  refused("hostssl all all all cert", "cannot use TLS");
   refused("hostssl all all all scram-sha-256", "cannot use TLS");
   refused("host all +team all md5", "who is in the role \"team\"");
   refused("host samerole all all md5", "samerole");
