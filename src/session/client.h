@@ -4,12 +4,10 @@
 //         it keeps what it sent so far; idle, it holds nothing but its place.
 // Owner:  its Shard; handed over once, after the startup packet, to the shard where its pool lives.
 // Life:   from accept until its stream is closed; then the shard destroys it.
-// Files:  client.cc life and links, client_limits.cc its time limits, client_login.cc, client_tls.cc, client_access.cc and
-//         client_auth.cc the login, client_relay.cc messages
-//         (hot path), client_extended.cc prepared statements, client_query.cc what texts mean,
-//         client_settings.cc its settings, client_reuse.cc a Parse that PostgreSQL is spared,
-//         client_begin.cc a BEGIN without a server connection, client_aborted.cc one that got none,
-//         client_cancel.cc requests that are cancelled while they wait, replication.cc clients that replicate.
+// Files:  client.cc life and links, client_limits.cc its time limits; the login: client_login.cc, client_tls.cc,
+//         client_access.cc, client_auth.cc; client_relay.cc messages (hot path), client_extended.cc prepared statements,
+//         client_query.cc texts, client_settings.cc settings, client_reuse.cc a Parse that is spared; client_begin.cc a BEGIN
+//         without a server connection, client_aborted.cc one without any, client_cancel.cc cancels; replication.cc.
 // Errors: a client that breaks the protocol gets a FATAL with its SQLSTATE and is closed; nobody else notices.
 #pragma once
 
@@ -85,8 +83,8 @@ class Client final : public Connection {
   void answered(ring::Instant now) { requested_ = now; }  // nothing is outstanding any more
   void unlink();  // the server connection is free of this client
   void server_refused(const wire::ParsedError& error);  // no server connection can be had
-  void replay_refused(
-      const wire::ParsedError& error);  // one, but not with what this client has set
+  // One can, but not with what this client has set.
+  void replay_refused(const wire::ParsedError& error);
   // Its server connection has ended before anything was sent for this client: it goes on with another, a few times.
   // Cancelled: it has asked for that meanwhile.
   void link_lost(std::string_view sqlstate, std::string_view message, bool cancelled);
