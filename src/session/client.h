@@ -199,6 +199,7 @@ class Client final : public Connection {
   [[nodiscard]] LoginAsked login_asked() const;
   void refuse_by_rule();
   [[nodiscard]] bool has_wanted_certificate();
+  [[nodiscard]] std::optional<std::string> certificate_fault() const;
   [[nodiscard]] bool certificate_fits();
   void refuse_method();
   [[nodiscard]] bool place_exists();
@@ -395,7 +396,6 @@ class Client final : public Connection {
   void log_disconnect(std::string_view reason) const;
 
   Shard& shard_;
-
   // Hot: touched for every message.
   Server* server_ = nullptr;
   Pool* pool_ = nullptr;

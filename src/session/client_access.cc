@@ -106,30 +106,35 @@ bool Client::has_wanted_certificate() {
   return false;
 }
 
-// After the method: the certificate is the role's, if the line wants that. False: the client is refused.
-bool Client::certificate_fits() {
+// Why the certificate is not the role's, for the log, where the line wants that it is.
+std::optional<std::string> Client::certificate_fault() const {
   const HbaRule* const line = login_->rule.line;
-  if (line == nullptr || !names_role_by_certificate(*line)) return true;
+  if (line == nullptr || !names_role_by_certificate(*line)) return std::nullopt;
   const auto peer = tls() == nullptr ? std::nullopt : tls()->peer();
-  std::string detail = "the client sent no certificate";
-  if (peer && !*peer) detail = peer->error();
-  if (peer && *peer) {
-    const bool whole = line->options.certificate_name == CertificateName::distinguished_name;
-    const std::string& name = whole ? (*peer)->distinguished_name : (*peer)->common_name;
-    const Ident& ident = login_->runtime->config.access.ident;
-    const auto match = ident.match(line->options.map, name, user_, OnlyItself{});
-    if (!name.empty() && match.kind == IdentMatch::Kind::rule) return true;
-    detail = name.empty() ? "the client's certificate names nobody"
-                          : "the client's certificate is of " + name;
-  }
-  if (needs_secret(line->method)) {
+  if (!peer) return "the client sent no certificate";
+  if (!*peer) return peer->error();
+  const bool whole = line->options.certificate_name == CertificateName::distinguished_name;
+  const std::string& name = whole ? (*peer)->distinguished_name : (*peer)->common_name;
+  if (name.empty()) return "the client's certificate names nobody";
+  const Ident& ident = login_->runtime->config.access.ident;
+  const auto match = ident.match(line->options.map, name, user_, OnlyItself{});
+  if (match.kind == IdentMatch::Kind::rule) return std::nullopt;
+  return "the client's certificate is of " + name;
+}
+
+// After the method. False: the client is refused.
+bool Client::certificate_fits() {
+  auto fault = certificate_fault();
+  if (!fault) return true;
+  const HbaMethod method = login_->rule.method;
+  if (needs_secret(method)) {
     refuse_login(wire::sqlstate::invalid_password,
-                 "password authentication failed for user \"" + user_ + "\"", std::move(detail));
+                 "password authentication failed for user \"" + user_ + "\"", std::move(*fault));
   } else {
     refuse_login(wire::sqlstate::invalid_authorization_specification,
-                 std::string{line->method == HbaMethod::cert ? "certificate" : "\"trust\""} +
+                 std::string{method == HbaMethod::cert ? "certificate" : "\"trust\""} +
                      " authentication failed for user \"" + user_ + "\"",
-                 std::move(detail));
+                 std::move(*fault));
   }
   return false;
 }

@@ -28,7 +28,8 @@ std::string in_quotes(std::string_view name) { return "\"" + std::string{name} +
 bool may_succeed(const Config& config, const ClientLogin& login, std::string_view role) {
   if (!login.rule.exists) return false;
   if (login.rule.method == HbaMethod::peer) return login.peer_fits;
-  if (!needs_secret(login.rule.method)) return login.rule.method == HbaMethod::trust;
+  if (!needs_secret(login.rule.method))
+    return login.rule.method == HbaMethod::trust || login.rule.method == HbaMethod::cert;
   const auto user = config.users.find(role);
   return user != config.users.end() && user->second.kind != SecretKind::none;
 }
@@ -145,7 +146,7 @@ bool Client::startup_message(const wire::StartupMessage& message, std::string_vi
   if (database != nullptr) {
     login.key = {database_, database->user.empty() ? user_ : database->user};
     // A home stays: names that cannot log in must not make any.
-    const bool known = may_succeed(config, login, user_);
+    const bool known = may_succeed(config, login, user_) && !certificate_fault();
     // Nor one that replicates: it stays where it is.
     if (known && replication_ == wire::Replication::none && move_home()) return false;
   }
