@@ -7,7 +7,7 @@ from harness.raw import Closed, cstring, errors, message, query, sync
 
 LOOKING = ("HELP", "VERSION", "CONFIG", "DATABASES", "POOLS", "CLIENTS", "SERVERS", "SHARDS", "LISTS", "STATE",
            "BUDGET", "WAITS", "PINS", "PINS_TOTALS", "STATEMENTS", "STATS", "STATS_TOTALS", "STATS_AVERAGES",
-           "TOTALS")
+           "TOTALS", "TLS")
 # By what they are listed as in SHOW HELP.
 CHANGING = {
     "RELOAD": ["RELOAD", "reload;"],
