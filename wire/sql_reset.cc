@@ -4,6 +4,7 @@
 
 #include "wire/sql_identifier.h"
 #include "wire/sql_lexer.h"
+#include "wire/sql_walker.h"
 
 namespace wire {
 namespace {
@@ -11,42 +12,23 @@ namespace {
 using Kind = SqlReset::Kind;
 
 // Walks over the one statement of a text; what fails stays failed.
-class Parser {
+class Parser : SqlWalker {
  public:
-  explicit Parser(std::string_view sql) : lexer_(sql) {
-    do advance();
-    while (token_.kind == SqlTokenKind::semicolon);
-  }
+  explicit Parser(std::string_view sql) : SqlWalker(sql) {}
 
   std::optional<SqlReset> parse();
 
  private:
-  void advance() { token_ = lexer_.next(); }
-  // `keyword` is in small letters.
-  bool take(std::string_view keyword) {
-    if (token_.kind != SqlTokenKind::word || identifier_of(lexer_, token_) != keyword) return false;
-    advance();
-    return true;
-  }
-  bool take_operation(std::string_view operation) {
-    if (token_.kind != SqlTokenKind::operation || lexer_.text(token_) != operation) return false;
-    advance();
-    return true;
-  }
   bool parse_statement(SqlReset& result);
   bool parse_reset(SqlReset& result);
   bool parse_set(SqlReset& result);
   bool take_name(std::string& name);
-
-  SqlLexer lexer_;
-  SqlToken token_;
 };
 
 std::optional<SqlReset> Parser::parse() {
   SqlReset result;
   if (!parse_statement(result)) return std::nullopt;
-  while (token_.kind == SqlTokenKind::semicolon) advance();
-  if (token_.kind != SqlTokenKind::end || lexer_.unterminated()) return std::nullopt;
+  if (!ends_whole()) return std::nullopt;
   return result;
 }
 
@@ -100,7 +82,7 @@ bool Parser::parse_set(SqlReset& result) {
 // With its dots, if it has any.
 bool Parser::take_name(std::string& name) {
   do {
-    auto part = identifier_of(lexer_, token_);
+    auto part = identifier_of(lexer, token);
     if (!part) return false;
     if (!name.empty()) name += '.';
     name += *part;

@@ -5,6 +5,7 @@
 
 #include "wire/sql_identifier.h"
 #include "wire/sql_lexer.h"
+#include "wire/sql_walker.h"
 
 namespace wire {
 namespace {
@@ -12,47 +13,31 @@ namespace {
 using Kind = SqlTransactionEnd::Kind;
 
 // Walks over the first statement of a text.
-class Parser {
+class Parser : SqlWalker {
  public:
-  explicit Parser(std::string_view sql) : lexer_(sql) {
-    do advance();
-    while (token_.kind == SqlTokenKind::semicolon);
-  }
+  explicit Parser(std::string_view sql) : SqlWalker(sql) {}
 
   SqlTransactionEnd parse();
 
  private:
-  void advance() { token_ = lexer_.next(); }
-  [[nodiscard]] bool at_end() const {
-    return token_.kind == SqlTokenKind::end || token_.kind == SqlTokenKind::semicolon;
-  }
-  // `keyword` is in small letters.
-  bool take(std::string_view keyword) {
-    if (token_.kind != SqlTokenKind::word || identifier_of(lexer_, token_) != keyword) return false;
-    advance();
-    return true;
-  }
   Kind parse_statement(SqlTransactionEnd& result);
   Kind parse_prepare();
   bool take_chain(bool& chain);
-
-  SqlLexer lexer_;
-  SqlToken token_;
 };
 
 SqlTransactionEnd Parser::parse() {
   SqlTransactionEnd result;
-  if (token_.kind == SqlTokenKind::end) {
-    if (lexer_.unterminated()) result.kind = Kind::other;
+  if (token.kind == SqlTokenKind::end) {
+    if (lexer.unterminated()) result.kind = Kind::other;
     return result;
   }
   result.kind = parse_statement(result);
   if (!at_end()) result.kind = Kind::other;
   while (!at_end()) advance();
-  while (token_.kind == SqlTokenKind::semicolon) advance();
-  result.alone = token_.kind == SqlTokenKind::end;
-  while (token_.kind != SqlTokenKind::end) advance();
-  if (lexer_.unterminated()) result.kind = Kind::other;
+  while (token.kind == SqlTokenKind::semicolon) advance();
+  result.alone = token.kind == SqlTokenKind::end;
+  while (token.kind != SqlTokenKind::end) advance();
+  if (lexer.unterminated()) result.kind = Kind::other;
   if (result.kind == Kind::other) result = {.kind = Kind::other, .alone = result.alone};
   return result;
 }
@@ -65,12 +50,12 @@ Kind Parser::parse_statement(SqlTransactionEnd& result) {
   if (!take("work")) (void)take("transaction");
   if (is_rollback && take("to")) {
     // ROLLBACK TO savepoint: one of that name.
-    auto name = identifier_of(lexer_, token_);
+    auto name = identifier_of(lexer, token);
     if (!name) return Kind::other;
-    const bool unquoted = token_.kind == SqlTokenKind::word;
+    const bool unquoted = token.kind == SqlTokenKind::word;
     advance();
     if (unquoted && *name == "savepoint" && !at_end()) {
-      name = identifier_of(lexer_, token_);
+      name = identifier_of(lexer, token);
       if (!name) return Kind::other;
       advance();
     }
@@ -82,9 +67,9 @@ Kind Parser::parse_statement(SqlTransactionEnd& result) {
 }
 
 Kind Parser::parse_prepare() {
-  if (!take("transaction") || token_.kind != SqlTokenKind::string) return Kind::other;
+  if (!take("transaction") || token.kind != SqlTokenKind::string) return Kind::other;
   // Of the kinds of strings, PostgreSQL takes those that are text.
-  const std::string_view text = lexer_.text(token_);
+  const std::string_view text = lexer.text(token);
   constexpr std::string_view bits = "bBxX";
   if (bits.find(text.front()) != std::string_view::npos) return Kind::other;
   advance();

@@ -119,6 +119,8 @@ void Server::link(Client& client) {
   run_own(Own::replay, sql);
 }
 
+void Server::send_text(std::string_view messages) { send(ring::Slice::copy_of(messages)); }
+
 void Server::run_own(Own purpose, std::string_view sql) {
   own_ = purpose;
   own_failed_ = false;

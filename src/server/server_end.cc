@@ -135,8 +135,6 @@ void Server::stop() {
   close();
 }
 
-void Server::send_text(std::string_view messages) { send(ring::Slice::copy_of(messages)); }
-
 void Server::lose_client(std::string_view sqlstate, std::string_view message) {
   if (client_ == nullptr) return;
   const bool readable = !inside_forwarded_message();

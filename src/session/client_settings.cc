@@ -44,9 +44,8 @@ void Client::overrides_are(const Overrides& overrides) {
 void Client::replay_refused(const wire::ParsedError& error) {
   if (login_ != nullptr || phase_ != Phase::idle) return server_refused(error);
   constexpr std::string_view advice =
-      "What this session has set cannot be set again on another server connection. RESET it, or "
-      "RESET "
-      "ALL, by a simple query outside of a transaction.";
+      "What this session has set cannot be set again on another server connection. "
+      "RESET it, or RESET ALL, by a simple query outside of a transaction.";
   const wire::ErrorFields fields{
       .severity = "ERROR",
       .sqlstate = error.sqlstate,
