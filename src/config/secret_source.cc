@@ -51,6 +51,7 @@ class Resolver {
   }
 
   void from_credential(const SecretReference& reference) {
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): nobody changes the environment
     const char* folder = std::getenv("CREDENTIALS_DIRECTORY");
     if (folder == nullptr || *folder == '\0') {
       return source_.error(
@@ -64,6 +65,7 @@ class Resolver {
   }
 
   void from_environment(const SecretReference& reference) {
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): nobody changes the environment
     const char* value = std::getenv(reference.name.c_str());
     if (value == nullptr) {
       return source_.error(

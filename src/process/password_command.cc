@@ -40,10 +40,10 @@ class Interruptible {
       sigaddset(&blocked, numbers[i]);
       sigaction(numbers[i], &action, &before_[i]);
     }
-    sigprocmask(SIG_BLOCK, &blocked, &mask_before_);
+    pthread_sigmask(SIG_BLOCK, &blocked, &mask_before_);
   }
   ~Interruptible() {
-    sigprocmask(SIG_SETMASK, &mask_before_, nullptr);
+    pthread_sigmask(SIG_SETMASK, &mask_before_, nullptr);
     for (std::size_t i = 0; i < numbers.size(); ++i) sigaction(numbers[i], &before_[i], nullptr);
   }
   Interruptible(const Interruptible&) = delete;

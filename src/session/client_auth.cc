@@ -190,7 +190,7 @@ std::optional<std::string_view> Client::read_password(std::span<const std::byte>
 }
 
 bool Client::clear_text_answer(std::span<const std::byte> body) {
-  ClientLogin& login = *login_;
+  const ClientLogin& login = *login_;
   const auto password = read_password(body);
   if (!password) return false;
   Shared& shared = shard_.shared();

@@ -27,7 +27,7 @@ struct TlsWork {
   ring::SliceRoom cipher{block_size};
   ring::SliceRoom plain{block_size};
   std::vector<ring::Slice> pieces;  // of one buffer received; empty between two
-  TlsScratch scratch;
+  TlsScratch scratch{};
 };
 
 }  // namespace pgring
