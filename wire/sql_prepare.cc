@@ -22,6 +22,8 @@ class Parser : SqlWalker {
     return token.kind == SqlTokenKind::word ? find_sql_word(lexer.text(token)) : SqlWord::none;
   }
   bool parse_statement(SqlPrepare& result);
+  void skip_explain();
+  bool find_execute();
   bool parse_deallocate(SqlPrepare& result);
   bool take_name(SqlPrepare& result);
   bool take_parentheses(std::string_view& inside);
@@ -36,10 +38,14 @@ std::optional<SqlPrepare> Parser::parse() {
 }
 
 bool Parser::parse_statement(SqlPrepare& result) {
+  const bool explained = word() == SqlWord::explain;
+  if (explained) skip_explain();
+  const bool creates = word() == SqlWord::create;
+  if (creates && !find_execute()) return false;
   const SqlWord first = word();
   advance();
-  if (first == SqlWord::deallocate) return parse_deallocate(result);
-  if (first != SqlWord::prepare && first != SqlWord::execute) return false;
+  if (first == SqlWord::deallocate && !explained) return parse_deallocate(result);
+  if (first != SqlWord::execute && (first != SqlWord::prepare || explained)) return false;
   result.kind = first == SqlWord::prepare ? SqlPrepare::Kind::prepare : SqlPrepare::Kind::execute;
   if (!take_name(result)) return false;
   const std::size_t parenthesis = token.offset;
@@ -48,12 +54,43 @@ bool Parser::parse_statement(SqlPrepare& result) {
   if (has_list && !take_parentheses(inside)) return false;
   if (first == SqlWord::execute) {
     if (has_list) result.body = lexer.text().substr(parenthesis, previous_end - parenthesis);
+    if (creates && take("with")) {
+      (void)take("no");
+      return take("data");
+    }
     return true;
   }
   result.types = inside;
   if (word() != SqlWord::as) return false;
   advance();
   return take_body(result.body);
+}
+
+void Parser::skip_explain() {
+  advance();
+  std::string_view options;
+  if (token.kind == SqlTokenKind::left_parenthesis) {
+    (void)take_parentheses(options);
+    return;
+  }
+  if (word() == SqlWord::analyze || word() == SqlWord::analyse) advance();
+  if (word() == SqlWord::verbose) advance();
+}
+
+// CREATE TABLE … AS EXECUTE: to that EXECUTE. There is no other place for AS EXECUTE in a statement that begins so.
+bool Parser::find_execute() {
+  advance();
+  while (take("local") || take("global") || take("temp") || take("temporary") || take("unlogged")) {
+  }
+  if (!take("table")) return false;
+  for (std::size_t depth = 0; !at_end();) {
+    if (token.kind == SqlTokenKind::left_parenthesis) ++depth;
+    if (token.kind == SqlTokenKind::right_parenthesis && depth > 0) --depth;
+    const bool as = depth == 0 && word() == SqlWord::as;
+    advance();
+    if (as && word() == SqlWord::execute) return true;
+  }
+  return false;
 }
 
 bool Parser::parse_deallocate(SqlPrepare& result) {

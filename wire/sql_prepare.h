@@ -1,11 +1,11 @@
 // sql_prepare.h: PREPARE, EXECUTE and DEALLOCATE taken apart.
 //
 // What:   parse_prepare reads a text that is one such statement and nothing else, of the shape that
-//         PostgreSQL's grammar gives it. Nullopt for every other text: several statements, one that
+//         PostgreSQL's grammar gives it. EXPLAIN EXECUTE and CREATE TABLE … AS EXECUTE are read as an EXECUTE. Nullopt for every other text: several statements, one that
 //         has not that shape or leaves something unclosed, one whose name is written U&"…". `types` and
 //         `body` are not looked into, but for their parentheses; an unquoted name may be a reserved
 //         word, which PostgreSQL refuses.
-// Source: PostgreSQL docs sql-prepare, sql-execute, sql-deallocate; src/backend/parser/gram.y.
+// Source: PostgreSQL docs sql-prepare, sql-execute, sql-deallocate, sql-explain, sql-createtableas; src/backend/parser/gram.y.
 #ifndef WIRE_SQL_PREPARE_H_
 #define WIRE_SQL_PREPARE_H_
 

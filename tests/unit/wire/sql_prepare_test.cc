@@ -82,6 +82,35 @@ TEST_CASE("sql prepare: names are what PostgreSQL makes of them") {
   CHECK(name_of(std::string(70, '\x80')) == std::string(63, '\x80'));
 }
 
+TEST_CASE("sql prepare: what executes one inside of another statement is an EXECUTE") {
+  for (const std::string before : {
+           "EXPLAIN ",
+           "explain analyze ",
+           "EXPLAIN ANALYSE VERBOSE ",
+           "EXPLAIN VERBOSE ",
+           "EXPLAIN (ANALYZE, COSTS off, FORMAT json) ",
+           "CREATE TABLE t AS ",
+           "create temporary table if not exists s.\"t u\" (a, b) AS ",
+           "CREATE UNLOGGED TABLE t WITH (fillfactor = 50) TABLESPACE x AS ",
+           "CREATE LOCAL TEMP TABLE t ON COMMIT DROP AS ",
+           "EXPLAIN (ANALYZE) CREATE TABLE t AS ",
+       }) {
+    CAPTURE(before);
+    const std::string sql = before + "EXECUTE \"P\" (1, ')')";
+    const auto execute = parse_prepare(sql);
+    REQUIRE(execute.has_value());
+    CHECK(execute->kind == Kind::execute);
+    CHECK(execute->name == "P");
+    CHECK(execute->name_offset == before.size() + 8);
+    CHECK(execute->name_length == 3);
+    CHECK(execute->body == "(1, ')')");
+  }
+  const auto without_data = parse_prepare("CREATE TABLE t AS EXECUTE p WITH NO DATA;");
+  REQUIRE(without_data.has_value());
+  CHECK(without_data->name == "p");
+  CHECK(parse_prepare("CREATE TABLE t AS EXECUTE p (1) WITH DATA").has_value());
+}
+
 TEST_CASE("sql prepare: other texts are none") {
   using namespace std::string_view_literals;
   for (const auto sql : {
@@ -108,7 +137,22 @@ TEST_CASE("sql prepare: other texts are none") {
            "EXECUTE \"p\"\""sv,
            "EXECUTE p /* a"sv,
            "PREPARE p AS SELECT 'a"sv,
-           "EXPLAIN EXECUTE p"sv,
+           "EXPLAIN"sv,
+           "EXPLAIN (ANALYZE"sv,
+           "EXPLAIN EXPLAIN EXECUTE p"sv,
+           "EXPLAIN VERBOSE ANALYZE EXECUTE p"sv,
+           "EXPLAIN SELECT 1"sv,
+           "EXPLAIN PREPARE p AS SELECT 1"sv,
+           "EXPLAIN DEALLOCATE p"sv,
+           "EXPLAIN EXECUTE p WITH NO DATA"sv,
+           "EXECUTE p WITH NO DATA"sv,
+           "CREATE TABLE t AS SELECT 1"sv,
+           "CREATE TABLE t (a, b AS EXECUTE p"sv,
+           "CREATE TABLE t AS EXECUTE"sv,
+           "CREATE TABLE t AS EXECUTE p WITH"sv,
+           "CREATE TABLE t AS EXECUTE p WITH NO"sv,
+           "CREATE VIEW t AS EXECUTE p"sv,
+           "CREATE TRIGGER t AFTER INSERT ON u EXECUTE FUNCTION p()"sv,
            "DEALLOCATE"sv,
            "DEALLOCATE ALL p"sv,
            "DEALLOCATE p q"sv,

@@ -38,6 +38,15 @@ SCRIPTS = [
         simple("begin"), simple("execute s(4)"), simple("commit"), simple("prepare s as select 1"),
         simple("deallocate s"), group(use("s", 1)), simple("execute s(1)"), group(parse("select 'new'", "s")),
         simple("execute s"), group(use("s"))], holds=True),
+    Script("explain and create table as execute of a statement of the protocol", [
+        group(parse("select $1::int * 2 as doubled", "s")), simple("explain execute s(1)"),
+        simple("explain (costs off, verbose) execute s(2)"), simple("explain execute nowhere"),
+        simple("create table diff_made as execute s(3)"), simple("select * from diff_made"),
+        simple("explain (costs off) create table diff_other as execute s(4)"), simple("drop table diff_made"),
+        group(unnamed("explain (costs off) execute s(5)")),
+        group(unnamed("create table diff_made as execute s(6) with no data")), simple("select * from diff_made"),
+        simple("drop table diff_made"), group(use("s", 7))],
+        setup="drop table if exists diff_made", holds=True),
     Script("bind to a statement of SQL", [
         simple("prepare p(int) as select $1 * 3"), group(use("p", 2)), group(use("p", 3)),
         group(describe("S", "p")), group(parse("select 1", "p")), group(close("S", "p")),
