@@ -47,7 +47,6 @@ struct ClientLogin;
 struct LoginAsked;
 struct DatabaseConfig;
 struct LookupResult;
-struct StoredSecret;
 
 class Client final : public Connection {
  public:
@@ -195,6 +194,7 @@ class Client final : public Connection {
   [[nodiscard]] bool find_login_rule();
   [[nodiscard]] bool find_peer_name();
   void await_worker();
+  void receive_again();
   void hold_login(ring::Duration delay);
   [[nodiscard]] LoginAsked login_asked() const;
   void refuse_by_rule();

@@ -76,6 +76,7 @@ void Client::looked_up(const LookupResult& result) {
   }
   login_->found = result.found;
   login_received({});
+  receive_again();
 }
 
 void Client::login_timed_out() {
