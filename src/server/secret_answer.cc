@@ -41,7 +41,10 @@ void SecretAnswer::data_row(std::span<const std::byte> body) {
   ++rows_;
   wire::ByteReader reader{body};
   std::array<std::optional<std::string_view>, columns_wanted> values;
-  if (reader.read_u16() != columns_wanted) return;  // as row_description() has seen
+  if (reader.read_u16() != columns_wanted) {
+    found_ = none("auth.query's row cannot be read");
+    return;
+  }
   for (auto& value : values) {
     const std::uint32_t size = reader.read_u32();
     if (size != null_size) value = wire::as_text(reader.read_bytes(size));
