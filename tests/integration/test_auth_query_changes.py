@@ -31,7 +31,7 @@ def test_a_new_password_is_seen_at_the_next_failed_login_and_links_go_on(asked, 
     assert link.execute("select pg_backend_pid()").fetchone()[0] == pid
 
 
-def test_a_server_connection_refused_by_an_old_password_does_not_keep_the_new_one_waiting(asked, asking, new_role, opened):
+def test_a_server_login_that_failed_by_the_old_password_does_not_hold_up_the_new_one(asked, asking, new_role, opened):
     name = new_role("rotated_too")
     pooler = asking(query_cache="1h", changes={"timeouts": {"server_login_retry": "1h"}})
     held = opened(pooler.connect(name))
