@@ -1,5 +1,7 @@
 """auth.query while things change and fail: new passwords, reloads, many logins at once, a server that is not there."""
 
+import os
+import pwd
 import subprocess
 import threading
 import time
@@ -180,6 +182,19 @@ def test_without_a_password_it_is_said_where_one_belongs(asking, raw):
     told = fields(raw, asking(password=None))
     assert f'no secret is stored with which role "{ASKER}" could log in' in told["M"]
     assert "auth.password" in told["H"]
+
+
+def test_by_peer_no_password_is_stored_at_all(own_postgres, pgring):
+    run_setup(own_postgres)
+    name = pwd.getpwuid(os.geteuid()).pw_name
+    with open(f"{own_postgres.data}/pg_hba.conf", "r+") as hba, open(f"{own_postgres.data}/pg_ident.conf", "a") as ident:
+        lines = hba.read()
+        hba.seek(0)
+        hba.write(f"local postgres {ASKER} peer map=pgring\n" + lines)
+        ident.write(f"pgring {name} {ASKER}\n")
+    own_postgres.admin.execute("select pg_reload_conf()")
+    pooler = pgring(own_postgres, changes={"auth": {"role": ASKER, "file": ""}})
+    until(lambda: logs_in(pooler, "app_scram", password("app_scram")), "PostgreSQL has read its files")
 
 
 def test_postgresql_is_down_and_comes_back(own_postgres, pgring, raw):
