@@ -9,6 +9,7 @@
 #include "src/process/exit_code.h"
 #include "src/process/password_command.h"
 #include "src/process/run.h"
+#include "src/process/setup_sql_command.h"
 
 namespace {
 
@@ -49,6 +50,10 @@ int main(int argument_count, char** arguments) {
   if (command->action == pgring::Action::run) return run(command->config_path);
   if (command->action == pgring::Action::password)
     return pgring::run_password_command(command->password);
+  if (command->action == pgring::Action::setup_sql) {
+    print(stdout, pgring::setup_sql(command->setup_role));
+    return pgring::exit_ok;
+  }
   const auto report = pgring::check_file(command->config_path, pgring::read_host_limits());
   print(stderr, report.errors);
   print(stdout, report.output);

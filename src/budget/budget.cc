@@ -183,6 +183,14 @@ ring::Duration Budget::jittered(ring::Duration time) {
   return ring::Duration{time.count() - quarter + static_cast<std::int64_t>(random_() % range)};
 }
 
+void Budget::retry_now(PoolId id, ring::Instant now, BudgetActions& actions) {
+  Pool& pool = *pools_[id];
+  if (now >= pool.retry_at) return;
+  pool.failures = 0;
+  pool.retry_at = {};
+  settle(*pool.instance, now, actions);
+}
+
 void Budget::failed(PoolId id, Failure failure, ring::Duration retry, ring::Instant now) {
   Pool& pool = *pools_[id];
   // Those that were opened together fail together: one failure, not as many as there were.

@@ -51,6 +51,7 @@ struct PoolTerms {
   Count weight = 1;
   std::optional<Count> database_max;  // database.NAME.max_connections
   std::optional<Count> role_max;      // role.NAME.max_connections
+  bool for_lookups = false;           // it serves no clients, but asks for their secrets
 };
 
 // Which PostgreSQL it is: two names can lead to one, and standbys share the first number.
@@ -178,6 +179,8 @@ class Budget {
   // An attempt to open failed (its permit is closing or returned). retry: after which time at the earliest
   // the next is made when it was Failure::other.
   void failed(PoolId id, Failure failure, ring::Duration retry, ring::Instant now);
+  // What made it fail is mended.
+  void retry_now(PoolId id, ring::Instant now, BudgetActions& actions);
 
   // What a server said, asked at `asked`. alive: pids of its backends, sorted.
   void learned(const std::string& server, const ServerLimits& limits,

@@ -134,6 +134,10 @@ void BudgetDesk::failed(PoolId id, Failure failure, ring::Duration retry, ring::
   change(now, [&](auto at, auto&) { budget_.failed(id, failure, retry, at); });
 }
 
+void BudgetDesk::retry_now(PoolId id, ring::Instant now) {
+  change(now, [&](auto at, auto& actions) { budget_.retry_now(id, at, actions); });
+}
+
 void BudgetDesk::learned(const std::string& server, const ServerLimits& limits,
                          std::span<const std::uint32_t> alive, ring::Instant asked,
                          ring::Instant now) {

@@ -48,6 +48,8 @@ class BudgetDesk {
   // A permit has come: is a connection still wanted? If not, it goes back at once.
   [[nodiscard]] bool is_wanted(PoolId id);
   void failed(PoolId id, Failure failure, ring::Duration retry, ring::Instant now);
+  // What made the last attempts fail is mended: the next one need not wait.
+  void retry_now(PoolId id, ring::Instant now);
   // Connections of the pool that are open or being opened, on all shards.
   [[nodiscard]] Count held(PoolId id);
   void learned(const std::string& server, const ServerLimits& limits,

@@ -108,7 +108,9 @@ struct DatabaseConfig {
   std::optional<std::uint32_t> max_pinned;      // clients of a pool; see effective_max_pinned()
   std::uint32_t max_prepared_statements = 200;  // on each server connection
   bool reuse_parse = true;
-  bool wildcard = false;  // [database."*"]
+  std::string auth_query;     // "": auth.query
+  std::string auth_database;  // "": auth.database
+  bool wildcard = false;      // [database."*"]
 };
 
 struct RoleConfig {
@@ -128,6 +130,13 @@ struct AuthConfig {
   std::string hba_file;    // relative as `file`; "": `method` is for every login
   std::string ident_file;  // relative as `file`; "": no maps
   Duration failed_login_delay = std::chrono::seconds(5);
+  // Secrets that PostgreSQL tells; see lookup_place().
+  std::string role;  // who asks; "": nobody is asked
+  Secret password;   // of `role`
+  // As `pgring setup-sql` makes it. $1 is the role, the columns are the role and its secret.
+  std::string query = "SELECT role_name, secret FROM pgring.secret_of($1)";
+  std::string database = "postgres";  // where it is asked, as PostgreSQL calls it
+  Duration query_cache = std::chrono::seconds(10);
 };
 
 // What hba_file and ident_file say.

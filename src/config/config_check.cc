@@ -10,6 +10,7 @@
 
 #include "src/base/near_match.h"
 #include "src/config/budget_check.h"
+#include "src/config/lookup_check.h"
 #include "src/config/toml_document.h"
 
 namespace pgring {
@@ -192,9 +193,11 @@ void check_config(const Config& config, ConfigSource& source) {
   check_databases(config, source);
   check_roles(config, source);
   check_budget(config, source);
-  if (config.auth.file.empty() && config.auth.hba_file.empty() &&
+  check_lookups(config, source);
+  if (config.auth.file.empty() && config.auth.role.empty() && config.auth.hba_file.empty() &&
       config.auth.method != AuthMethod::trust) {
-    source.error("auth.file", "the path is empty", "name the userlist");
+    source.error("auth.file", "the path is empty",
+                 "name the userlist, or set auth.role to have PostgreSQL asked");
   }
   const TimeoutsConfig& timeouts = config.timeouts;
   if (timeouts.client_login == duration_off) {
@@ -205,11 +208,11 @@ void check_config(const Config& config, ConfigSource& source) {
 
 void check_users(const Config& config, ConfigSource& source) {
   if (!asks_for_secrets(config)) return;
-  if (config.users.empty()) {
+  if (config.users.empty() && config.auth.role.empty()) {
     source.warning("auth.file",
                    config.access.hba ? "no role has a secret: nobody can log in with a password"
                                      : "no role has a secret: nobody can log in",
-                   "add a line \"role\" \"secret\" to the userlist");
+                   "add a line \"role\" \"secret\" to the userlist, or set auth.role");
   }
   if (config.access.hba || config.auth.method != AuthMethod::scram_sha_256) return;
   for (const auto& [name, secret] : config.users) {

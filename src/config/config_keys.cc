@@ -125,7 +125,7 @@ constexpr std::array<Key<ServerConfig>, 5> server_keys{{
      ""},
 }};
 
-constexpr std::array<Key<DatabaseConfig>, 19> database_keys{{
+constexpr std::array<Key<DatabaseConfig>, 21> database_keys{{
     {"server",
      &DatabaseConfig::server,
      Reload::yes,
@@ -239,6 +239,22 @@ constexpr std::array<Key<DatabaseConfig>, 19> database_keys{{
      "the last second is answered without PostgreSQL, which a definition made past pgring can "
      "show.",
      ""},
+    {"auth_query",
+     &DatabaseConfig::auth_query,
+     Reload::yes,
+     {},
+     "string",
+     "As `auth.query`, for logins to this database.",
+     "`auth_query=`",
+     "`auth.query`"},
+    {"auth_database",
+     &DatabaseConfig::auth_database,
+     Reload::yes,
+     {},
+     "string",
+     "As `auth.database`, for logins to this database.",
+     "`auth_dbname=`",
+     "`auth.database`"},
 }};
 
 constexpr std::array<Key<RoleConfig>, 8> role_keys{{

@@ -8,7 +8,7 @@ namespace {
 
 constexpr ValueRule or_off{0, 0, "off"};
 
-constexpr std::array<Key<AuthConfig>, 5> auth_keys{{
+constexpr std::array<Key<AuthConfig>, 10> auth_keys{{
     {"method",
      &AuthConfig::method,
      Reload::yes,
@@ -47,6 +47,43 @@ constexpr std::array<Key<AuthConfig>, 5> auth_keys{{
      "the "
      "fourth failure on it grows from 100 ms.",
      ""},
+    {"role",
+     &AuthConfig::role,
+     Reload::yes,
+     {},
+     "string",
+     "Role that asks PostgreSQL, by `query`, for the secrets of roles that the userlist does not "
+     "have.",
+     "`auth_user` (unset)",
+     "nobody is asked"},
+    {"password",
+     &AuthConfig::password,
+     Reload::yes,
+     {},
+     "secret",
+     "Password of `role`; none is needed where PostgreSQL lets it in by `peer`, `cert` or `trust`.",
+     "in `auth_file`",
+     "the userlist's"},
+    {"query",
+     &AuthConfig::query,
+     Reload::yes,
+     {},
+     "string",
+     "What is asked: `$1` is the role's name, the two columns are the name and the secret. The "
+     "default is the function "
+     "of `pgring setup-sql`, which minds `VALID UNTIL`.",
+     "`auth_query`; there `pg_authid` itself, which takes a superuser"},
+    {"database",
+     &AuthConfig::database,
+     Reload::yes,
+     {},
+     "string",
+     "Where it is asked: a database of PostgreSQL's, on the server of the database that the client "
+     "asks for.",
+     "`auth_dbname` (the client's database)"},
+    {"query_cache", &AuthConfig::query_cache, Reload::yes, or_off, "duration",
+     "How long an answer is used, also that there is no such role; a failed login ends it at once.",
+     "none: each login asks"},
 }};
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <tuple>
 #include <utility>
 
@@ -20,15 +21,22 @@ namespace {
 
 constexpr std::size_t userlist_size_max = std::size_t{256} * 1024 * 1024;
 
+bool file_is_missing(const std::string& path) {
+  struct stat status{};
+  return ::stat(path.c_str(), &status) != 0 && errno == ENOENT;
+}
+
 void read_userlist(const std::string& path, Config& config, ConfigSource& source) {
-  const bool is_needed = asks_for_secrets(config);
+  // Where PostgreSQL is asked there need be none.
+  const bool is_needed =
+      asks_for_secrets(config) && (config.auth.role.empty() || source.has("auth.file"));
   auto file = read_secret_file(path, userlist_size_max);
   if (!file) {
     std::string message = fmt::format("cannot read the userlist {}: {}", path, file.error());
     if (is_needed) {
       source.error("auth.file", std::move(message),
                    "create it (a line is \"role\" \"secret\"), readable by pgring's user");
-    } else if (source.has("auth.file")) {
+    } else if (source.has("auth.file") || !file_is_missing(path)) {
       source.warning("auth.file", std::move(message),
                      "no login asks for a secret: they go on without it");
     }

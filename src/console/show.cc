@@ -30,7 +30,7 @@ Rows show_gathered(const View& view, Topic topic) {
     case Topic::stats_averages:
       return show_stats(view, topic);
     case Topic::totals:
-      return show_totals(view.reports);
+      return show_totals(view.reports, view.shard.shared().secret_lookups.counters());
     case Topic::lists:
       return show_lists(view);
     case Topic::shards:

@@ -13,6 +13,7 @@
 #include "src/console/command.h"
 #include "src/console/report.h"
 #include "src/console/result.h"
+#include "src/shard/secret_lookups.h"
 
 namespace pgring {
 class Shard;
@@ -38,7 +39,7 @@ struct View {
 [[nodiscard]] Rows show_databases(const View& view);
 [[nodiscard]] Rows show_stats(const View& view,
                               Topic topic);  // stats, stats_totals, stats_averages
-[[nodiscard]] Rows show_totals(std::span<const ShardReport> reports);
+[[nodiscard]] Rows show_totals(std::span<const ShardReport> reports, const LookupCounters& lookups);
 [[nodiscard]] Rows show_lists(const View& view);
 [[nodiscard]] Rows show_shards(const View& view);
 [[nodiscard]] Rows show_budget(std::span<const BudgetLine> lines);

@@ -21,11 +21,14 @@ std::map<std::string, Usage, std::less<>> databases_of(const View& view) {
     if (!database.wildcard) databases.try_emplace(name);
   }
   for (const auto& report : view.reports) {
-    for (const auto& pool : report.pools) databases[pool.key.database].clients += pool.clients;
+    for (const auto& pool : report.pools) {
+      if (!pool.key.is_for_lookups()) databases[pool.key.database].clients += pool.clients;
+    }
   }
   view.shard.shared().budget.read([&](const Budget& budget, auto) {
-    for (const auto& pool : budget.pools())
-      databases[pool->terms.database].connections += pool->used();
+    for (const auto& pool : budget.pools()) {
+      if (!pool->terms.for_lookups) databases[pool->terms.database].connections += pool->used();
+    }
   });
   return databases;
 }
@@ -120,6 +123,7 @@ Rows show_lists(const View& view) {
   put("login_clients", login_clients);
   put("free_servers", 0);
   put("used_servers", used_servers);
+  put("cached_secrets", view.shard.shared().secret_lookups.counters().cached);
   for (const auto dns : {"dns_names", "dns_zones", "dns_queries", "dns_pending"}) put(dns, 0);
   return rows;
 }

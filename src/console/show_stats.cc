@@ -44,6 +44,18 @@ constexpr std::array<OwnFigure, 4> own_figures{{
     {"total_parse_spared_count", &PoolStats::parses_spared},
 }};
 
+struct LookupFigure {
+  std::string_view name;
+  std::uint64_t LookupCounters::* value;
+};
+constexpr std::array<LookupFigure, 5> lookup_figures{{
+    {"total_secret_lookup_count", &LookupCounters::asked},
+    {"total_secret_cache_hit_count", &LookupCounters::hits},
+    {"total_secret_lookup_shared_count", &LookupCounters::shared},
+    {"total_secret_unknown_count", &LookupCounters::unknown},
+    {"total_secret_lookup_failed_count", &LookupCounters::failed},
+}};
+
 struct Sums {
   PoolStats total;
   PoolStats period;
@@ -80,7 +92,7 @@ void put(Rows& rows, const Figures& values) {
 
 }  // namespace
 
-Rows show_totals(std::span<const ShardReport> reports) {
+Rows show_totals(std::span<const ShardReport> reports, const LookupCounters& lookups) {
   Sums all;
   for (const auto& report : reports) {
     for (const auto& pool : report.pools) all.add(pool);
@@ -99,6 +111,10 @@ Rows show_totals(std::span<const ShardReport> reports) {
   for (const auto& [name, value] : own_figures) {
     rows.text(name);
     rows.number(all.total.*value);
+  }
+  for (const auto& [name, value] : lookup_figures) {
+    rows.text(name);
+    rows.number(lookups.*value);
   }
   return rows;
 }

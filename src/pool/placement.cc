@@ -19,9 +19,38 @@ std::optional<wire::ParsedError> PoolFailure::at(ring::Instant now) const {
   return error_;
 }
 
-void PoolKeys::set(const wire::ScramKeys& keys) {
+bool PoolKeys::set(const std::optional<wire::ScramKeys>& keys, const FoundSecret* found) {
   const std::scoped_lock lock{mutex_};
-  keys_ = keys;
+  bool changed = false;
+  if (keys) {
+    changed = !keys_ || keys_->client_key != keys->client_key;
+    keys_ = keys;
+  }
+  if (found != nullptr && found->secret.kind != SecretKind::none) {
+    const StoredSecret& secret = found->secret;
+    const bool is_use = secret.kind != SecretKind::scram_sha_256;
+    const bool was = found_.has_value();
+    changed = changed || was != is_use || (was && !(found_->text == secret.text));
+    if (is_use) {
+      found_ = StoredSecret{secret.text.clone(), secret.kind};
+    } else {
+      found_.reset();
+    }
+  }
+  return changed;
+}
+
+std::optional<StoredSecret> PoolKeys::found() const {
+  const std::scoped_lock lock{mutex_};
+  if (!found_) return std::nullopt;
+  return StoredSecret{found_->text.clone(), found_->kind};
+}
+
+PoolKey lookup_key(const Config& config, const LookupPlace& place) {
+  return {.database = "auth.query",
+          .role = config.auth.role,
+          .server = place.server,
+          .dbname = place.dbname};
 }
 
 std::optional<wire::ScramKeys> PoolKeys::get() const {
@@ -77,7 +106,7 @@ void Placement::configure(const Config& config, ring::Instant now) {
   }
   for (const PoolHome* const home : homes) {
     // A database that was taken out goes on with what it had until its clients have left.
-    if (find_database(config, home->key.database) != nullptr)
+    if (is_configured(config, home->key))
       budget_.set_pool(home->budget_id, pool_terms(config, home->key), now);
   }
 }

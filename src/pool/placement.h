@@ -17,9 +17,11 @@
 #include <utility>
 #include <vector>
 
+#include "src/auth/found_secret.h"
 #include "src/budget/board.h"
 #include "src/budget/desk.h"
 #include "src/config/config.h"
+#include "src/config/lookup_place.h"
 #include "src/pool/pool_parameters.h"
 #include "src/statement/definitions.h"
 #include "src/statement/statement.h"
@@ -31,6 +33,10 @@ namespace pgring {
 struct PoolKey {
   std::string database;  // as the client named it
   std::string role;
+  // Of a pool that serves no clients, but asks for their secrets: where. See lookup_key().
+  std::string server = {};  // [server.NAME]
+  std::string dbname = {};  // PostgreSQL's
+  [[nodiscard]] bool is_for_lookups() const { return !server.empty(); }
   friend auto operator<=>(const PoolKey&, const PoolKey&) = default;
 };
 
@@ -50,13 +56,20 @@ class PoolFailure {
 // SCRAM pass-through: what the latest client's login taught us.
 class PoolKeys {
  public:
-  void set(const wire::ScramKeys& keys);
+  // Nothing of either: what is known stays. True: it is other than what was known.
+  [[nodiscard]] bool set(const std::optional<wire::ScramKeys>& keys, const FoundSecret* found);
   [[nodiscard]] std::optional<wire::ScramKeys> get() const;
+  // What PostgreSQL told of the role, where it can be logged in with: no SCRAM secret can.
+  [[nodiscard]] std::optional<StoredSecret> found() const;
 
  private:
   mutable std::mutex mutex_;
   std::optional<wire::ScramKeys> keys_;
+  std::optional<StoredSecret> found_;
 };
+
+// The pool that asks auth.query at that place.
+[[nodiscard]] PoolKey lookup_key(const Config& config, const LookupPlace& place);
 
 struct PoolHome {
   explicit PoolHome(PoolKey its_key, std::vector<std::uint32_t> its_shards)

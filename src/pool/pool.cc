@@ -69,11 +69,12 @@ Pool::~Pool() { POOLER_CHECK(all_.empty() && waiters_.empty()); }
 BudgetDesk& Pool::budget() { return shard_.shared().budget; }
 
 void Pool::configure(const Config& config) {
-  const DatabaseConfig* database = find_database(config, key_.database);
-  if (database == nullptr) {
-    close_all("database was taken out of the configuration");
+  if (!is_configured(config, key_)) {
+    close_all("it was taken out of the configuration");
     return;
   }
+  if (key_.is_for_lookups()) return configure_lookups(config);
+  const DatabaseConfig* database = find_database(config, key_.database);
   const PoolSettings before = settings_;
   const auto server = config.servers.find(database->server);
   settings_.mode = effective_pool_mode(config, *database, key_.role);
@@ -101,12 +102,15 @@ void Pool::configure(const Config& config) {
 void Pool::reload(const Config& config) {
   configure(config);
   // Another server may answer now.
-  if (find_database(config, key_.database) != nullptr)
+  if (is_configured(config, key_))
     budget().set_pool(home_.budget_id, pool_terms(config, key_), shard_.now());
 }
 
 LoginSecrets Pool::login_secrets() const {
-  return {stored_login_secret(shard_.config(), key_.database, settings_.role), home_.keys.get()};
+  if (key_.is_for_lookups()) return {lookup_login_secret(shard_.config()), std::nullopt};
+  auto stored = stored_login_secret(shard_.config(), key_.database, settings_.role);
+  if (!stored && !settings_.forced_role) stored = home_.keys.found();
+  return {std::move(stored), home_.keys.get()};
 }
 
 // Serving.
@@ -176,6 +180,7 @@ void Pool::serve_waiters() {
   // A link may be over before link() returns (a login, a refused message). What comes back then is for this
   // loop: one call inside another for each of thousands of waiters would use up the stack.
   if (serving_) return;
+  if (key_.is_for_lookups()) return serve_lookups();
   serving_ = true;
   while (!paused_ && !waiters_.empty() && !idle_.empty()) {
     Client& client = *waiters_.front();
@@ -207,6 +212,7 @@ void Pool::show_idle() {
 }
 
 void Pool::show_waiters() {
+  if (key_.is_for_lookups()) return show_lookups();
   std::array<ring::Instant, PartBoard::shown> since;
   std::size_t shown = 0;
   for (const Client* client = waiters_.front(); client != nullptr && shown < since.size();
@@ -218,6 +224,7 @@ void Pool::show_waiters() {
 // Getting more.
 
 void Pool::seek() {
+  if (key_.is_for_lookups()) return seek_for_lookups();
   if (paused_ || ending_ || waiters_.empty()) return;
   const auto now = shard_.now();
   const std::uint32_t coming = asking() + board().inbound();
@@ -315,6 +322,7 @@ void Pool::login_failed(Server& server, wire::ParsedError error, FailedLogin how
   if (how.was_let_in && ++ended_early_ < ended_early_max) failure = Failure::starting;
   if (failure == Failure::full) facts_desk_->ask_soon();
   budget().failed(home_.budget_id, failure, retry, now);
+  if (error.sqlstate == wire::sqlstate::invalid_password) doubt_secret();
   last_failure_ = std::move(error);
   // Whoever waits is told, unless there are connections that will serve them or it is a matter of moments.
   // A little less than the earliest retry, which is jittered.
@@ -407,12 +415,14 @@ void Pool::close_all(std::string_view reason) {
 
 void Pool::end(std::string_view reason) {
   ending_ = true;
+  refuse_lookups(shutting_down());
   board().show_closed(true);
   close_all(reason);
 }
 
 void Pool::stop() {
   ending_ = true;
+  refuse_lookups(shutting_down());
   known_texts_ = {};
   board().show_closed(true);
   for (Server* server = all_.front(); server != nullptr; server = ServerList::next(*server))

@@ -8,10 +8,11 @@
 //         taken last in, first out, so that those not needed grow old and are closed.
 // Errors: when connections cannot be had and none is left, waiting clients are told the server's own error.
 // Files:  pool.cc serving, opening, giving up; pool_wait.cc waiters; pool_move.cc between shards; pool_rest.cc connections
-//         at rest; pool_stats.cc.
+//         at rest; pool_lookup.cc secrets that are asked for; pool_stats.cc.
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -27,6 +28,7 @@
 #include "src/pool/placement.h"
 #include "src/pool/text_marks.h"
 #include "src/server/login_exchange.h"
+#include "src/server/secret_lookup.h"
 #include "src/server/server.h"
 #include "src/session/client.h"
 #include "src/statement/definitions.h"
@@ -48,6 +50,7 @@ struct PoolSettings {
   std::string dbname;
   std::string role;
   bool forced_role = false;
+  bool for_lookups = false;
   ServerTlsConfig tls;
   std::string connect_query;
   std::string reset_query;
@@ -123,6 +126,14 @@ class Pool {
     show_idle();
   }
 
+  // Secrets asked for (pool_lookup.cc). REQUIRES: the pool is for that.
+  void look_up(std::unique_ptr<SecretLookup> lookup);
+  void looked_up(std::unique_ptr<SecretLookup> lookup, LookupResult result);
+  // Its connection is gone; nothing says that it would fail on another.
+  void lookup_lost(std::unique_ptr<SecretLookup> lookup, wire::ParsedError error);
+  // What its role logs in to PostgreSQL with is another than a moment ago: there is no need to wait any longer.
+  void secrets_changed();
+
   // Once a second: lifetimes, idle connections, min_pool_size.
   void maintain();
   void waiters_due();
@@ -138,6 +149,7 @@ class Pool {
   void refuse_waiters(const wire::ParsedError& error);
 
   void configure(const Config& config);
+  void configure_lookups(const Config& config);
   // A reload: likewise, and its terms in the budget. The home may have been made meanwhile, of what was before.
   void reload(const Config& config);
   void pause();
@@ -181,7 +193,7 @@ class Pool {
   [[nodiscard]] const PoolPeriod& last_period() const { return last_period_; }
   [[nodiscard]] std::uint32_t clients() const { return clients_; }
   [[nodiscard]] bool paused() const { return paused_; }
-  [[nodiscard]] std::size_t waiting() const { return waiters_.size(); }
+  [[nodiscard]] std::size_t waiting() const { return waiters_.size() + lookups_.size(); }
   [[nodiscard]] const Client* oldest_waiter() const { return waiters_.front(); }
   [[nodiscard]] std::uint32_t part() const { return part_; }
   [[nodiscard]] FactsDesk& facts_desk() { return *facts_desk_; }
@@ -199,6 +211,13 @@ class Pool {
   void link(Client& client, Server& server);
   void keep(Server& server);
   void serve_waiters();
+  void serve_lookups();
+  void seek_for_lookups();
+  void show_lookups();
+  void refuse_lookups(const wire::ParsedError& error);
+  void refuse_late_lookups();
+  void doubt_secret();
+  [[nodiscard]] static wire::ParsedError shutting_down();
   // Somebody waits: a connection from another part, or a permit for a new one.
   void seek();
   void offer();
@@ -235,6 +254,8 @@ class Pool {
   ServerList all_;
   std::map<const Server*, std::unique_ptr<Server>> owned_;
   WaiterList waiters_;
+  std::deque<std::unique_ptr<SecretLookup>>
+      lookups_;  // oldest first, but for those that are asked again
   ring::Timer waiters_timer_;
   ring::Timer seek_timer_;
   ring::Timer rest_timer_;

@@ -5,8 +5,28 @@
 #include "src/pool/placement.h"
 
 namespace pgring {
+namespace {
+
+// One at work and one beside it, should the first be held up by a lock.
+constexpr Count lookup_connections_max = 2;
+
+}  // namespace
+
+bool is_configured(const Config& config, const PoolKey& key) {
+  if (key.is_for_lookups())
+    return config.auth.role == key.role && config.servers.contains(key.server);
+  return find_database(config, key.database) != nullptr;
+}
 
 PoolTerms pool_terms(const Config& config, const PoolKey& key) {
+  if (key.is_for_lookups()) {
+    return {.server = key.server,
+            .database = key.database,
+            .dbname = key.dbname,
+            .role = key.role,
+            .size = lookup_connections_max,
+            .for_lookups = true};
+  }
   const DatabaseConfig& database = *find_database(config, key.database);
   const auto role = config.roles.find(key.role);
   PoolTerms terms;

@@ -8,7 +8,10 @@ namespace pgring {
 
 struct PoolKey;
 
-// REQUIRES: the configuration has the database (find_database).
+// Whether there is still such a database, or somebody who asks for secrets there.
+[[nodiscard]] bool is_configured(const Config& config, const PoolKey& key);
+
+// REQUIRES: is_configured().
 [[nodiscard]] PoolTerms pool_terms(const Config& config, const PoolKey& key);
 
 }  // namespace pgring

@@ -16,6 +16,7 @@ std::optional<wire::ParsedError> Pool::hopeless() {
 }
 
 void Pool::refuse_waiters(const wire::ParsedError& error) {
+  refuse_lookups(error);
   while (Client* const client = waiters_.front()) {
     waiters_.erase(*client);
     show_waiters();

@@ -8,6 +8,7 @@
 #include "src/auth/stored_secret.h"
 #include "src/base/version.h"
 #include "src/process/exit_code.h"
+#include "src/process/setup_sql_command.h"
 #include "wire/limits.h"
 
 namespace pgring {
@@ -41,6 +42,10 @@ Result<Command, CliExit> parse_command_line(std::vector<std::string> arguments) 
       ->add_option("--iterations", command.password.iterations,
                    "rounds of SCRAM-SHA-256; PostgreSQL's own default is 4096")
       ->check(CLI::Range(std::uint32_t{1}, wire::scram_iterations_max));
+  auto* const setup = app.add_subcommand(
+      "setup-sql", "print the SQL that lets a role look secrets up for auth.query");
+  command.setup_role = setup_role_usual;
+  setup->add_option("ROLE", command.setup_role, "the role's name; pgring_auth if it is left out");
   app.require_subcommand(0, 1);
 
   // CLI11 takes the arguments in reverse and reports by exceptions; they end here.
@@ -64,6 +69,18 @@ Result<Command, CliExit> parse_command_line(std::vector<std::string> arguments) 
                   fmt::format("pgring: a role's name has 1 to {} bytes\n", role_name_size_max)});
     }
     command.action = Action::password;
+    return command;
+  }
+  if (setup->parsed()) {
+    if (file->count() > 0) return Unexpected(too_many(command.config_path));
+    if (!is_setup_role(command.setup_role)) {
+      return Unexpected(CliExit{
+          exit_failure,
+          fmt::format("pgring: a role's name has 1 to {} bytes, here without a \"$\" and control "
+                      "characters\n",
+                      role_name_size_max)});
+    }
+    command.action = Action::setup_sql;
     return command;
   }
   const bool has_subcommand = run->parsed() || check->parsed();

@@ -1,4 +1,5 @@
-// The command line: pgring [run] FILE, pgring check FILE, pgring password ROLE, pgring --help, pgring --version.
+// The command line: pgring [run] FILE, pgring check FILE, pgring password ROLE, pgring setup-sql [ROLE],
+// pgring --help, pgring --version.
 //
 // What:   turns arguments into a Command, or into the text and exit code to end with.
 // Errors: wrong usage is a CliExit with the message and where help is.
@@ -12,7 +13,7 @@
 
 namespace pgring {
 
-enum class Action : std::uint8_t { run, check, password };
+enum class Action : std::uint8_t { run, check, password, setup_sql };
 
 struct PasswordOptions {
   std::string role;
@@ -24,6 +25,7 @@ struct Command {
   Action action = Action::run;
   std::string config_path;   // run, check
   PasswordOptions password;  // password
+  std::string setup_role;    // setup_sql
 };
 
 struct CliExit {

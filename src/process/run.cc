@@ -278,6 +278,7 @@ std::string Pooler::reload() {
   log::configure(runtime_->config.log);
   shared_.placement.configure(runtime_->config, {});
   shared_.scram_secrets.keep_only(runtime_->config.users);
+  shared_.secret_lookups.forget();
   for (const auto& shard : shared_.shards) {
     Shard* const target = shard.get();
     target->post([target, runtime = runtime_] { target->reload(runtime); });

@@ -183,10 +183,11 @@ LoginExchange::Outcome LoginExchange::authenticate(std::span<const std::byte> bo
 }
 
 LoginExchange::Outcome LoginExchange::no_password(std::string_view method) {
-  return fail(wire::sqlstate::invalid_authorization_specification,
-              "no secret is stored with which role \"" + role_ + "\" could log in to the server (" +
-                  std::string{method} + ")",
-              "Store its password in auth.file or in role.NAME.password.");
+  return fail(
+      wire::sqlstate::invalid_authorization_specification,
+      "no secret is stored with which role \"" + role_ + "\" could log in to the server (" +
+          std::string{method} + ")",
+      "Store its password in auth.file or role.NAME.password; of auth.role in auth.password.");
 }
 
 LoginExchange::Outcome LoginExchange::answer_password(

@@ -94,6 +94,7 @@ void Server::timer_due() {
     return discard("the server does not answer what its limits are");
   if (phase_ == Phase::ready && at_rest_)
     return discard("the server does not answer what state its session has");
+  if (lookup_ != nullptr) return lookup_late();
   if (!is_logging_in()) return;
   login_failed(
       {.sqlstate = std::string{wire::sqlstate::sqlclient_unable_to_establish_sqlconnection},
@@ -177,6 +178,8 @@ void Server::own_finished() {
     case Own::facts:
       facts_finished();
       return;
+    case Own::lookup:
+      return lookup_finished();
     case Own::none:
       return;
   }

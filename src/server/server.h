@@ -8,7 +8,8 @@
 //         request ends (hot path), server_end.cc how the connection ends,
 //         server_statements.cc prepared statements, server_audit.cc what state a session left,
 //         server_watch.cc when that is asked for and whose it is, server_limits.cc idle_session_timeout,
-//         server_facts.cc what the instance tells of its limits, server_move.cc the way to another shard.
+//         server_facts.cc what the instance tells of its limits, server_lookup.cc secrets that are asked for,
+//         server_move.cc the way to another shard.
 // Errors: whatever is wrong with the connection ends it (fail) and the linked client with it.
 #pragma once
 
@@ -27,6 +28,7 @@
 #include "src/server/pin_reason.h"
 #include "src/server/ran_texts.h"
 #include "src/server/request_queue.h"
+#include "src/server/secret_lookup.h"
 #include "src/server/server_state.h"
 #include "src/server/tls_opening.h"
 #include "src/session/cancel.h"
@@ -35,6 +37,7 @@
 #include "src/statement/server_statements.h"
 #include "wire/error_response.h"
 #include "wire/framer.h"
+#include "wire/name_value.h"
 #include "wire/sql_set.h"
 
 namespace pgring {
@@ -46,6 +49,9 @@ class Shard;
 struct Audit;
 struct StateLeft;
 struct FactsAsked;
+
+// With which a connection that asks for secrets begins, besides user and database.
+[[nodiscard]] std::span<const wire::NameValue> lookup_parameters();
 
 class Server final : public Connection {
  public:
@@ -66,6 +72,7 @@ class Server final : public Connection {
     facts,
     audit,
     idle_limit,  // a client's own goes, before nobody uses the connection
+    lookup,      // auth.query, for a login
   };
 
   Server(Shard& shard, Pool& pool, Permit permit);
@@ -185,6 +192,9 @@ class Server final : public Connection {
   // Asks the instance for its facts if nobody does and what is known is older than max_age, or is due.
   // True: it does, is not idle meanwhile, and goes back to its pool. REQUIRES: nothing outstanding.
   [[nodiscard]] bool ask_facts(ring::Duration max_age);
+
+  // Asks for a secret (server_lookup.cc). REQUIRES: idle in the pool, which is for that.
+  void look_up(std::unique_ptr<SecretLookup> lookup);
 
   // A replay is under way: the query that is meant is cancelled after it, instead of being sent.
   void cancel_when_usable(const CancelOrigin& origin);
@@ -310,6 +320,12 @@ class Server final : public Connection {
   void facts_failed(const FactsAsked& asked, const wire::ParsedError& error);
   void facts_abandoned();
 
+  // server_lookup.cc
+  void lookup_message(char type, std::span<const std::byte> body);
+  void lookup_finished();
+  void lookup_late();
+  void lookup_abandoned();
+
   // server_move.cc
   void received_while_moving(ring::Slice slice);
   void call_off_move();
@@ -406,8 +422,9 @@ class Server final : public Connection {
   std::unique_ptr<LoginExchange> login_;
   TlsOpening opening_;
   bool tries_again_ = false;
-  std::unique_ptr<FactsAsked> facts_;  // while own_ is facts
-  OurConnection counted_;              // among those the instance has of ours
+  std::unique_ptr<FactsAsked> facts_;     // while own_ is facts
+  std::unique_ptr<SecretLookup> lookup_;  // while own_ is lookup
+  OurConnection counted_;                 // among those the instance has of ours
   wire::ParsedError own_error_;
   std::string_view close_reason_;  // not empty: close instead of releasing; static text
   std::uint32_t backend_pid_ = 0;

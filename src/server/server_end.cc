@@ -124,6 +124,7 @@ void Server::begin_closing() {
   forget_pin();
   permit_.closing();
   if (facts_ != nullptr) facts_abandoned();
+  if (lookup_ != nullptr) lookup_abandoned();
   rest_over();
   pool_.not_idle(*this);
 }

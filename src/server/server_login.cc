@@ -1,6 +1,6 @@
 // A server connection logs in. The exchange itself: login_exchange.cc.
-#include <array>
 #include <system_error>
+#include <vector>
 
 #include "src/log/log.h"
 #include "src/pool/pool.h"
@@ -61,8 +61,10 @@ bool Server::try_the_other_way() {
 
 void Server::begin_login() {
   const auto& settings = pool_.settings();
-  const std::array<wire::NameValue, 2> parameters{
-      {{"user", settings.role}, {"database", settings.dbname}}};
+  std::vector<wire::NameValue> parameters{{"user", settings.role}, {"database", settings.dbname}};
+  if (settings.for_lookups) {
+    for (const wire::NameValue& fixed : lookup_parameters()) parameters.push_back(fixed);
+  }
   if (tls() != nullptr) login_->bind_to(tls()->channel_binding());
   std::string message;
   login_->begin(parameters, message);

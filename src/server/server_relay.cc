@@ -96,7 +96,7 @@ void Server::relay(ring::Slice slice) {
 // False: the connection has been ended.
 bool Server::relay_chunk(const ring::Slice& slice) {
   const auto chunk = slice.bytes();
-  if (own_ != Own::facts && own_ != Own::audit && own_ != Own::limits)
+  if (own_ != Own::facts && own_ != Own::audit && own_ != Own::limits && own_ != Own::lookup)
     pool_.stats().sent += chunk.size();  // clients' traffic
   std::uint32_t position = 0;
   std::uint32_t run = 0;  // [run, …) is to be forwarded and lies in one piece
@@ -158,7 +158,8 @@ bool Server::relay_chunk(const ring::Slice& slice) {
 bool Server::begin_message(const wire::Framer::Part& part) {
   inspecting_ = is_inspected(part.type) ||
                 (part.type == backend::DataRow &&
-                 (own_ == Own::facts || own_ == Own::audit || own_ == Own::limits));
+                 (own_ == Own::facts || own_ == Own::audit || own_ == Own::limits)) ||
+                (own_ == Own::lookup && kind_of(part.type) == Kind::reply);
   switch (kind_of(part.type)) {
     case Kind::unknown:
       isolation_fault("message of an unknown type");
@@ -207,6 +208,7 @@ bool Server::end_message(char type, std::span<const std::byte> body) {
     note_answered(answered, type, body);
     if (!is_open() || phase_ != Phase::ready) return false;
   }
+  if (own_ == Own::lookup) lookup_message(type, body);
   switch (type) {
     case backend::ParameterDescription:
       if (auto types = parse_parameter_description(body)) described_types_ = std::move(*types);

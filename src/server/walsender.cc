@@ -36,7 +36,8 @@ std::optional<WalsenderPlace> walsender_place(const Config& config, std::string_
 }
 
 Walsender::Walsender(Shard& shard, Client& client, WalsenderPlace place,
-                     const Parameters& parameters, std::optional<wire::ScramKeys> keys)
+                     const Parameters& parameters, std::optional<wire::ScramKeys> keys,
+                     FoundSecretRef found)
     : Connection{shard, stream_role::walsender},
       shard_{shard},
       client_{&client},
@@ -46,6 +47,7 @@ Walsender::Walsender(Shard& shard, Client& client, WalsenderPlace place,
       login_{std::make_unique<LoginExchange>(
           place_.role, shard.runtime().only_protocol_3_0.find(place_.server)->second)},
       keys_{std::move(keys)},
+      found_{std::move(found)},
       id_{shard.next_id()} {
   std::vector<wire::NameValue> all{{"user", place_.role}, {"database", place_.dbname}};
   for (const auto& [name, value] : parameters) all.push_back({name, value});
@@ -148,7 +150,9 @@ void Walsender::received(ring::Slice slice) {
 
 void Walsender::login_received(const ring::Slice& slice) {
   if (opening_.awaits_answer()) return opening_step(opening_.received(*this, slice.bytes()));
-  const LoginSecrets secrets{stored_login_secret(shard_.config(), database_, place_.role), keys_};
+  LoginSecrets secrets{stored_login_secret(shard_.config(), database_, place_.role), keys_};
+  if (!secrets.stored && found_ != nullptr && found_->secret.kind != SecretKind::scram_sha_256)
+    secrets.stored = StoredSecret{found_->secret.text.clone(), found_->secret.kind};
   std::string answer;
   const auto outcome = login_->receive(slice.bytes(), secrets, answer);
   if (!answer.empty()) send(ring::Slice::copy_of(answer));
@@ -165,6 +169,7 @@ void Walsender::login_received(const ring::Slice& slice) {
   const auto login = std::move(login_);
   startup_ = {};
   keys_.reset();
+  found_.reset();
   log::info("replication connection opened", {{"shard", shard_.index()},
                                               {"database", database_},
                                               {"role", place_.role},

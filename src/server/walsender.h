@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "ring/timer_wheel.h"
+#include "src/auth/found_secret.h"
 #include "src/server/login_exchange.h"
 #include "src/server/tls_opening.h"
 #include "src/shard/connection.h"
@@ -52,9 +53,9 @@ class Walsender final : public Connection {
   using Parameters = std::vector<std::pair<std::string, std::string>>;
 
   // REQUIRES: counted in ReplicationLimits; it is taken out there at the end. Parameters: those of the client's
-  // startup packet but user and database.
+  // startup packet but user and database. Keys and what was found: of this client, as the place's role.
   Walsender(Shard& shard, Client& client, WalsenderPlace place, const Parameters& parameters,
-            std::optional<wire::ScramKeys> keys);
+            std::optional<wire::ScramKeys> keys, FoundSecretRef found);
   ~Walsender();
 
   // An error: nothing was opened.
@@ -111,6 +112,7 @@ class Walsender final : public Connection {
   TlsOpening opening_;
   bool tries_again_ = false;
   std::optional<wire::ScramKeys> keys_;
+  FoundSecretRef found_;  // by auth.query, of the client's role
   std::uint32_t backend_pid_ = 0;
   std::string cancel_secret_;
   ring::Timer timer_;

@@ -5,9 +5,9 @@
 // Owner:  its Shard; handed over once, after the startup packet, to the shard where its pool lives.
 // Life:   from accept until its stream is closed; then the shard destroys it.
 // Files:  client.cc life and links, client_limits.cc its time limits; the login: client_login.cc, client_tls.cc,
-//         client_access.cc, client_auth.cc; client_relay.cc messages (hot path), client_extended.cc prepared statements,
-//         client_query.cc texts, client_settings.cc settings, client_reuse.cc a Parse that is spared; client_begin.cc a BEGIN
-//         without a server connection, client_aborted.cc one without any, client_cancel.cc cancels; replication.cc.
+//         client_access.cc, client_secret.cc, client_auth.cc; client_relay.cc messages (hot path), client_extended.cc
+//         prepared statements, client_query.cc texts, client_settings.cc settings, client_reuse.cc a Parse that is spared;
+//         client_begin.cc a BEGIN without a server connection, client_aborted.cc, client_cancel.cc; replication.cc.
 // Errors: a client that breaks the protocol gets a FATAL with its SQLSTATE and is closed; nobody else notices.
 #pragma once
 
@@ -19,11 +19,13 @@
 #include <vector>
 
 #include "ring/timer_wheel.h"
+#include "src/auth/found_secret.h"
 #include "src/base/intrusive_list.h"
 #include "src/server/request_queue.h"
 #include "src/session/aborted_block.h"
 #include "src/session/parameters.h"
 #include "src/session/peer_address.h"
+#include "src/session/refusal.h"
 #include "src/shard/connection.h"
 #include "src/statement/client_statements.h"
 #include "src/statement/known_texts.h"
@@ -43,7 +45,8 @@ class Shard;
 class Walsender;
 struct ClientLogin;
 struct LoginAsked;
-struct StoredSecret;
+struct DatabaseConfig;
+struct LookupResult;
 
 class Client final : public Connection {
  public:
@@ -65,7 +68,7 @@ class Client final : public Connection {
 
   // A new connection; or one that another shard has read the startup packet of.
   void start(int socket);
-  void adopt(int socket, std::string startup_packet, std::unique_ptr<TlsEngine> tls);
+  void adopt(int socket, std::string packet, std::unique_ptr<TlsEngine> tls, FoundSecretRef found);
 
   // The loop's events.
   void received(ring::Slice slice);
@@ -125,8 +128,7 @@ class Client final : public Connection {
   void replication_ready(const ParameterList& parameters);
   void replication_refused(const wire::ParsedError& error);
   void replication_ended(std::string_view reason);
-  // A pause is over.
-  void resume_replication();
+  void resume_replication();  // a pause is over
 
   // A last word, then the end.
   void fatal(std::string_view sqlstate, std::string_view message, std::string_view detail = {},
@@ -165,9 +167,7 @@ class Client final : public Connection {
   [[nodiscard]] std::uint64_t id() const { return id_; }
   [[nodiscard]] std::string_view state_name() const;
   [[nodiscard]] Shard& shard() const { return shard_; }
-  [[nodiscard]] bool waits() const {
-    return phase_ == Phase::waiting || phase_ == Phase::login_waiting;
-  }
+  [[nodiscard]] bool waits() const;
   [[nodiscard]] bool waiting_noticed() const { return waiting_noticed_; }
 
   ListHook<Client> waiting_hook;  // in its pool's waiters
@@ -179,6 +179,7 @@ class Client final : public Connection {
   [[nodiscard]] bool startup_packet(std::string_view packet);
   [[nodiscard]] bool startup_message(const wire::StartupMessage& message, std::string_view packet);
   [[nodiscard]] bool move_home();
+  [[nodiscard]] bool enter_limits(const DatabaseConfig* database);
   [[nodiscard]] bool read_parameters(const wire::StartupMessage& message);
 
   // client_tls.cc
@@ -187,14 +188,13 @@ class Client final : public Connection {
   void begin_tls_directly(ring::Slice slice);
   [[nodiscard]] bool may_be_unencrypted();
   // SCRAM-SHA-256-PLUS is offered.
-  [[nodiscard]] bool binds_channels() const {
-    return tls() != nullptr && !tls()->context().channel_binding().empty();
-  }
+  [[nodiscard]] bool binds_channels() const;
 
   // client_access.cc
   [[nodiscard]] bool find_login_rule();
   [[nodiscard]] bool find_peer_name();
   void await_worker();
+  void receive_again();
   void hold_login(ring::Duration delay);
   [[nodiscard]] LoginAsked login_asked() const;
   void refuse_by_rule();
@@ -204,11 +204,19 @@ class Client final : public Connection {
   void refuse_method();
   [[nodiscard]] bool place_exists();
 
+  // client_secret.cc
+  [[nodiscard]] bool wants_lookup() const;
+  [[nodiscard]] bool find_secret();
+  void looked_up(const LookupResult& result);
+  void look_up_secret();
+  void secret_found(const StoredSecret* secret);
+  void doubt_secret();
+  void login_timed_out();
+
   // client_auth.cc
   void begin_authentication();
   void begin_check();
-  void look_up_secret();
-  void secret_found(const StoredSecret* secret);
+  void begin_exchange();
   void begin_clear_text();
   void begin_md5();
   void begin_scram();
@@ -283,15 +291,7 @@ class Client final : public Connection {
   void keep_unnamed(std::string_view body);
   void open_group() { group_open_ = true; }
   [[nodiscard]] Verdict pass_on(Request request);
-  struct Refusal {
-    std::string_view sqlstate;
-    std::string message;
-    std::string_view hint = {};
-    std::string_view routine = {};  // of PostgreSQL's own error, where drivers go by it
-    bool is_query = false;          // a Query is refused, not a message of the extended protocol
-    std::string before = {};        // messages the client gets before the error
-  };
-  [[nodiscard]] Verdict refuse(Refusal refusal);
+  [[nodiscard]] Verdict refuse(ClientRefusal refusal);
 
   // client_reuse.cc
   // A group of which the Parse was not sent. Until it is answered what comes behind it is held.

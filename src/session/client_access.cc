@@ -56,6 +56,8 @@ bool Client::find_peer_name() {
 
 void Client::await_worker() {
   login_->waiting = true;
+  // It may go to another shard then, which it cannot with a receive under way.
+  if (phase_ == Phase::startup) receive_wanted(false);
   shard_.await_worker(*this);
 }
 
@@ -65,6 +67,12 @@ void Client::login_goes_on() {
   if (phase_ == Phase::authenticating && login_->made_asked && login_->scram == nullptr)
     begin_scram();
   if (is_open() && login_ != nullptr) login_received({});
+  receive_again();
+}
+
+void Client::receive_again() {
+  const bool waits = login_ != nullptr && (login_->waiting || login_->move_due);
+  if (is_open() && phase_ != Phase::closing && !waits) receive_wanted(true);
 }
 
 // Nothing it sends is looked at meanwhile. REQUIRES: a delay.

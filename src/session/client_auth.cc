@@ -2,7 +2,6 @@
 // exchange of one that does, to the same refusal.
 // Source: protocol-flow, "Start-up"; sasl-authentication; auth-password.
 #include <array>
-#include <cstring>
 #include <utility>
 
 #include "src/pool/pool.h"
@@ -65,28 +64,8 @@ void Client::begin_check() {
   look_up_secret();
 }
 
-void Client::look_up_secret() {
-  const UserList& users = login_->runtime->config.users;
-  const auto user = users.find(user_);
-  secret_found(user == users.end() ? nullptr : &user->second);
-}
-
-// Nullptr: nobody knows of such a role.
-void Client::secret_found(const StoredSecret* secret) {
-  ClientLogin& login = *login_;
-  login.has_secret = secret != nullptr && secret->kind != SecretKind::none;
-  if (login.has_secret) {
-    login.shape = shape_of(*secret);
-    login.secret = {secret->text.clone(), secret->kind};
-  } else {
-    login.log_detail = secret == nullptr ? "no secret is stored for the role"
-                                         : "the role's stored secret is empty";
-    const auto number = wire::scram_hmac(shard_.shared().mock_secret, user_);
-    if (!number) return fatal(wire::sqlstate::internal_error, "could not compute a hash");
-    std::uint64_t drawn = 0;
-    std::memcpy(&drawn, number->data(), sizeof drawn);
-    login.shape = login.runtime->secret_shapes.pick(drawn);
-  }
+void Client::begin_exchange() {
+  const ClientLogin& login = *login_;
   if (login.rule.method == HbaMethod::password) return begin_clear_text();
   // As PostgreSQL does: a SCRAM secret is only good for SCRAM, whatever the method says.
   if (login.rule.method == HbaMethod::md5 && login.shape.kind != SecretKind::scram_sha_256)
@@ -295,6 +274,7 @@ bool Client::scram_answer(std::span<const std::byte> body) {
 }
 
 void Client::authentication_failed() {
+  doubt_secret();
   refuse_login(wire::sqlstate::invalid_password,
                "password authentication failed for user " + in_quotes(user_),
                login_->log_detail.empty() ? "wrong password" : login_->log_detail);

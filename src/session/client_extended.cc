@@ -405,7 +405,7 @@ Client::Verdict Client::pass_on(Request request) {
 
 // An error in the client's group, where PostgreSQL would find none: it is made to find one, so that all the rest (what
 // is skipped, what becomes of the transaction) is PostgreSQL's own doing. What it is told stands in its log.
-Client::Verdict Client::refuse(Refusal refusal) {
+Client::Verdict Client::refuse(ClientRefusal refusal) {
   auto note = std::make_unique<RequestNote>();
   note->kind = RequestNote::Kind::refuse;
   note->error = std::move(refusal.before);

@@ -47,7 +47,7 @@ void Client::timer_due() {
       return close();
     case Phase::startup:
     case Phase::authenticating:
-      return fatal(wire::sqlstate::query_canceled, "login took too long (timeouts.client_login)");
+      return login_timed_out();
     case Phase::idle:
       if (begun_ != Begun::no && over_limit(transaction_, limits.transaction, earliest)) {
         return fatal(wire::sqlstate::transaction_timeout,
@@ -107,5 +107,7 @@ void Client::timer_due() {
   // Another limit may come to apply before: a transaction falls idle, a query begins.
   if (phase_ == Phase::linked) arm_timer();
 }
+
+bool Client::waits() const { return phase_ == Phase::waiting || phase_ == Phase::login_waiting; }
 
 }  // namespace pgring

@@ -31,16 +31,19 @@ bool may_succeed(const Config& config, const ClientLogin& login, std::string_vie
   if (!needs_secret(login.rule.method))
     return login.rule.method == HbaMethod::trust || login.rule.method == HbaMethod::cert;
   const auto user = config.users.find(role);
-  return user != config.users.end() && user->second.kind != SecretKind::none;
+  if (user != config.users.end()) return user->second.kind != SecretKind::none;
+  return login.found != nullptr && login.found->secret.kind != SecretKind::none;
 }
 
 }  // namespace
 
-void Client::adopt(int socket, std::string startup_packet, std::unique_ptr<TlsEngine> tls) {
+void Client::adopt(int socket, std::string packet, std::unique_ptr<TlsEngine> tls,
+                   FoundSecretRef found) {
   start(socket);
   if (tls != nullptr) begin_tls(std::move(tls));
   login_->adopted = true;
-  login_->input = std::move(startup_packet);
+  login_->found = std::move(found);
+  login_->input = std::move(packet);
   login_received({});
 }
 
@@ -143,6 +146,8 @@ bool Client::startup_message(const wire::StartupMessage& message, std::string_vi
   if (!may_be_unencrypted() || !read_replication(message)) return false;
   const DatabaseConfig* database = login.is_console ? nullptr : find_database(config, database_);
   if (!find_login_rule()) return false;
+  // While it waits for its secret it is a client like any other.
+  if (wants_lookup() && (!enter_limits(database) || !find_secret())) return false;
   if (database != nullptr) {
     login.key = {database_, database->user.empty() ? user_ : database->user};
     // A home stays: names that cannot log in must not make any.
@@ -157,34 +162,39 @@ bool Client::startup_message(const wire::StartupMessage& message, std::string_vi
     send_text(answer);
   }
   long_cancel_key_ = message.minor_spoken() >= wire::protocol_minor_long_keys;
-  if (!login.is_console && !counted_) {
-    const auto role = config.roles.find(user_);
-    ClientLimits::Limits limits{.all = config.listen.max_clients};
-    if (database != nullptr) limits.database = database->max_clients;
-    if (role != config.roles.end()) limits.role = role->second.max_clients;
-    switch (shard_.shared().clients.enter(database_, user_, limits)) {
-      case ClientLimits::Reached::none:
-        counted_ = true;
-        break;
-      case ClientLimits::Reached::all:
-        fatal(wire::sqlstate::too_many_connections, "sorry, too many clients already",
-              "The limit is listen.max_clients = " + std::to_string(limits.all) + ".");
-        return false;
-      case ClientLimits::Reached::database:
-        fatal(
-            wire::sqlstate::too_many_connections,
-            "too many clients for database " + in_quotes(database_),
-            "The limit is the database's max_clients = " + std::to_string(*limits.database) + ".");
-        return false;
-      case ClientLimits::Reached::role:
-        fatal(wire::sqlstate::too_many_connections, "too many clients for role " + in_quotes(user_),
-              "The limit is the role's max_clients = " + std::to_string(*limits.role) + ".");
-        return false;
-    }
-  }
+  if (!enter_limits(database)) return false;
   if (!read_parameters(message)) return false;
   login.input.erase(0, packet.size());
   begin_authentication();
+  return true;
+}
+
+// False: there are as many clients as may be, and it is refused.
+bool Client::enter_limits(const DatabaseConfig* database) {
+  if (login_->is_console || counted_) return true;
+  const Config& config = shard_.config();
+  const auto role = config.roles.find(user_);
+  ClientLimits::Limits limits{.all = config.listen.max_clients};
+  if (database != nullptr) limits.database = database->max_clients;
+  if (role != config.roles.end()) limits.role = role->second.max_clients;
+  switch (shard_.shared().clients.enter(database_, user_, limits)) {
+    case ClientLimits::Reached::none:
+      counted_ = true;
+      break;
+    case ClientLimits::Reached::all:
+      fatal(wire::sqlstate::too_many_connections, "sorry, too many clients already",
+            "The limit is listen.max_clients = " + std::to_string(limits.all) + ".");
+      return false;
+    case ClientLimits::Reached::database:
+      fatal(wire::sqlstate::too_many_connections,
+            "too many clients for database " + in_quotes(database_),
+            "The limit is the database's max_clients = " + std::to_string(*limits.database) + ".");
+      return false;
+    case ClientLimits::Reached::role:
+      fatal(wire::sqlstate::too_many_connections, "too many clients for role " + in_quotes(user_),
+            "The limit is the role's max_clients = " + std::to_string(*limits.role) + ".");
+      return false;
+  }
   return true;
 }
 
@@ -208,7 +218,7 @@ bool Client::move_home() {
     return true;
   }
   ring::TimerWheel::cancel(timer_);
-  shard_.hand_over(*this, home.shards[login.part], std::move(login.input));
+  shard_.hand_over(*this, home.shards[login.part], std::move(login.input), std::move(login.found));
   return true;
 }
 
@@ -263,7 +273,8 @@ void Client::enter_pool() {
   pool_ = &shard_.pool(login.key, *login.home, login.part);
   pool_->client_entered();
   const auto keys = login.scram != nullptr ? login.scram->keys() : login.keys;
-  if (keys && !pool_->settings().forced_role) pool_->keys().set(*keys);
+  if (!pool_->settings().forced_role && pool_->keys().set(keys, login.found.get()))
+    pool_->secrets_changed();
   ring::TimerWheel::cancel(timer_);
   phase_ = Phase::login_waiting;
   requested_ = shard_.now();

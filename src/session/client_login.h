@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "ring/timer_wheel.h"
+#include "src/auth/found_secret.h"
 #include "src/auth/secret_shapes.h"
 #include "src/auth/stored_secret.h"
 #include "src/pool/placement.h"
@@ -46,6 +47,8 @@ struct ClientLogin {
   bool made_asked = false;  // a SCRAM secret of a plain one
   std::array<std::byte, 4> md5_salt{};
   std::optional<wire::ScramKeys> keys;  // what a password in clear text revealed
+  FoundSecretRef found;                 // by auth.query
+  bool looks_up = false;                // it is asked, and `waiting`
   std::string log_detail;               // why it failed, for the log only
 
   // Slowed, since too many have failed: before it is checked, or before it is refused.

@@ -64,4 +64,8 @@ void Client::tls_failed() {
   finish();
 }
 
+bool Client::binds_channels() const {
+  return tls() != nullptr && !tls()->context().channel_binding().empty();
+}
+
 }  // namespace pgring

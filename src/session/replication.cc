@@ -82,10 +82,12 @@ void Client::open_walsender() {
                  "max_wal_senders in PostgreSQL.");
   }
   // They are this client's own; a forced role has others.
+  const bool own = place->role == user_;
   std::optional<wire::ScramKeys> keys;
-  if (login_->scram != nullptr && place->role == user_) keys = login_->scram->keys();
-  auto walsender = std::make_unique<Walsender>(shard_, *this, std::move(*place),
-                                               login_->replication_parameters, std::move(keys));
+  if (login_->scram != nullptr && own) keys = login_->scram->keys();
+  auto walsender =
+      std::make_unique<Walsender>(shard_, *this, std::move(*place), login_->replication_parameters,
+                                  std::move(keys), own ? login_->found : nullptr);
   if (const auto error = walsender->connect()) return server_refused(*error);
   walsender_ = walsender.get();
   shard_.keep(std::move(walsender));

@@ -2,7 +2,8 @@
 //
 // What:   a secret is made once for a password, by a worker (4096 rounds are over a millisecond), and kept:
 //         for all shards, over reloads, until the role's password is another. Its salt stays the same.
-// Owner:  Shared; any thread, at logins only. Bounded by the roles of the userlist: only those are asked for.
+// Owner:  Shared; any thread, at logins only. Bounded by the roles that have such a
+//         password, in the userlist or by auth.query: only those are asked for.
 // Errors: make() false: too many tasks wait. A secret that OpenSSL would not make is not there afterwards.
 #pragma once
 

@@ -199,28 +199,31 @@ void Shard::on_timer(ring::Timer& timer) {
 
 // Clients.
 
-void Shard::hand_over(Client& client, std::uint32_t shard, std::string input) {
+void Shard::hand_over(Client& client, std::uint32_t shard, std::string input,
+                      FoundSecretRef found) {
   auto tls = client.take_tls();
   const int socket = client.release();
   const PeerAddress peer = client.peer();
   clients_.erase(client);
+  if (client.counted()) shared_.clients.leave(client.database(), client.user());  // it enters there
   const auto at = owned_.find(&client);
   // Its own code is still running.
   retired_.push_back(std::move(at->second));
   owned_.erase(at);
   Shard& target = *shared_.shards[shard];
-  target.post([&target, socket, peer, packet = std::move(input), tls = std::move(tls)]() mutable {
-    target.adopt_client(socket, peer, std::move(packet), std::move(tls));
+  target.post([&target, socket, peer, packet = std::move(input), tls = std::move(tls),
+               found = std::move(found)]() mutable {
+    target.adopt_client(socket, peer, std::move(packet), std::move(tls), std::move(found));
   });
 }
 
 void Shard::adopt_client(int socket, PeerAddress peer, std::string startup_packet,
-                         std::unique_ptr<TlsEngine> tls) {
+                         std::unique_ptr<TlsEngine> tls, FoundSecretRef found) {
   auto owned = std::make_unique<Client>(*this, peer);
   Client& client = *owned;
   owned_.emplace(&client, std::move(owned));
   clients_.push_back(client);
-  client.adopt(socket, std::move(startup_packet), std::move(tls));
+  client.adopt(socket, std::move(startup_packet), std::move(tls), std::move(found));
 }
 
 void Shard::forget_client(Client& client) {
@@ -244,13 +247,23 @@ void Shard::worker_done(std::uint64_t client, std::move_only_function<void(Clien
   });
 }
 
+void Shard::begin_lookup(const Config& config, const LookupPlace& place, const std::string& role,
+                         std::uint64_t id) {
+  PoolHome& home = shared_.placement.home(lookup_key(config, place), config);
+  Shard& target = *shared_.shards[home.shards.front()];
+  target.post(
+      [&target, &home, lookup = std::make_unique<SecretLookup>(id, role, place.query)]() mutable {
+        target.pool(home.key, home, 0).look_up(std::move(lookup));
+      });
+}
+
 // Pools.
 
 Pool& Shard::pool(const PoolKey& key, PoolHome& home, std::uint32_t part) {
   auto& pool = pools_[key];
   if (pool == nullptr) {
     pool = std::make_unique<Pool>(*this, key, home, part);
-    if (is_paused(key.database)) pool->pause();
+    if (is_paused(key)) pool->pause();
     if (!maintenance_.pending()) loop_.timers().set(maintenance_, now() + maintenance_interval);
   }
   return *pool;
@@ -271,6 +284,7 @@ void Shard::open_forced_pools() {
 void Shard::maintain() {
   for (const auto& [key, pool] : pools_) pool->maintain();
   shared_.budget.tick(now());
+  shared_.secret_lookups.drop_old(now(), config().auth.query_cache);
   rest_tls();
   loop_.timers().set(maintenance_, now() + maintenance_interval);
 }
@@ -314,7 +328,7 @@ void Shard::resume(std::string_view database) {
 
 void Shard::apply_pause() {
   for (const auto& [key, pool] : pools_) {
-    const bool paused = is_paused(key.database);
+    const bool paused = is_paused(key);
     if (paused == pool->paused()) continue;
     paused ? pool->pause() : pool->resume();
   }

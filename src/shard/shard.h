@@ -66,9 +66,9 @@ class Shard {
   void on_timer(ring::Timer& timer);
 
   // Clients.
-  void hand_over(Client& client, std::uint32_t shard, std::string input);
+  void hand_over(Client& client, std::uint32_t shard, std::string input, FoundSecretRef found);
   void adopt_client(int socket, PeerAddress peer, std::string startup_packet,
-                    std::unique_ptr<TlsEngine> tls);
+                    std::unique_ptr<TlsEngine> tls, FoundSecretRef found);
   void forget_client(Client& client);
 
   // Cancels (shard_cancel.cc).
@@ -88,6 +88,10 @@ class Shard {
   // this shard's thread, unless the client is gone by then.
   void await_worker(Client& client);
   void worker_done(std::uint64_t client, std::move_only_function<void(Client&)> then);
+
+  // A role's secret is to be asked for (SecretLookups): the pool for that is told, wherever it lives.
+  void begin_lookup(const Config& config, const LookupPlace& place, const std::string& role,
+                    std::uint64_t id);
 
   // Pools.
   [[nodiscard]] Pool& pool(const PoolKey& key, PoolHome& home, std::uint32_t part);
@@ -120,6 +124,9 @@ class Shard {
   [[nodiscard]] bool all_paused() const { return all_paused_; }
   [[nodiscard]] bool is_paused(std::string_view database) const {
     return all_paused_ || paused_.contains(database);
+  }
+  [[nodiscard]] bool is_paused(const PoolKey& key) const {
+    return all_paused_ || (!key.is_for_lookups() && paused_.contains(key.database));
   }
 
   [[nodiscard]] ring::Loop& loop() { return loop_; }

@@ -20,6 +20,7 @@
 #include "src/shard/failed_logins.h"
 #include "src/shard/replication_limits.h"
 #include "src/shard/scram_secrets.h"
+#include "src/shard/secret_lookups.h"
 #include "src/shard/superuser_hints.h"
 #include "src/shard/system_names.h"
 #include "src/shard/workers.h"
@@ -63,6 +64,7 @@ struct Shared {
   std::string service_user_name;
   FailedLogins failed_logins;
   ScramSecrets scram_secrets;
+  SecretLookups secret_lookups;
   SystemNames system_names;
   Workers workers;                     // stopped before the shards are gone
   std::function<void(Life)> ask_life;  // the console's SHUTDOWN; any thread

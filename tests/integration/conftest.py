@@ -8,6 +8,7 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(__file__))
 
+from harness.auth_query import asked, asking, new_role  # noqa: E402,F401
 from harness.fixtures import (  # noqa: E402,F401
     many_files, opened, own_postgres, pgring, pgring_idle, postgres, raw, shared_small_postgres,
     small_pgring, small_postgres, steer)

@@ -165,6 +165,15 @@ def test_peer_lets_in_who_the_map_says(pgring_idle, shards):
         pooler.connect("app_scram")
 
 
+def test_peer_goes_to_the_shard_of_its_pool_once_its_name_is_known(pgring_idle):
+    pooler = with_files(pgring_idle, "local all all peer map=os\nhost all all all trust\n",
+                        ident=f"os {own_name()} app_scram\n",
+                        changes={"shards": {"count": 3}}, database={"pool_size": 1}).start()
+    # Pools of one part live on one shard after the other, and all of the Unix socket's clients begin on the first.
+    with pooler.connect("app_trust"), pooler.connect("app_scram", host=pooler.socket_dir, password="") as connection:
+        assert connection.execute("select session_user").fetchone() == ("app_scram",)
+
+
 def test_peer_without_a_map_wants_both_names_equal(pgring_idle, raw):
     pooler = with_files(pgring_idle, "local all all peer\n", userlist="").start()
     with pytest.raises(psycopg.OperationalError, match="Peer authentication failed"):

@@ -199,7 +199,7 @@ class IsolationRig {
   Endpoint connect(std::string packet) {
     const auto [socket, end] = world_.connection();
     shard(static_cast<std::uint32_t>(world_.random().below(options_.shards)))
-        .adopt_client(socket, {}, std::move(packet), nullptr);
+        .adopt_client(socket, {}, std::move(packet), nullptr, nullptr);
     return end;
   }
   // What somebody who asks the server now and then would learn.

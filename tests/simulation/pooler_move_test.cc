@@ -75,7 +75,7 @@ class PoolerRig {
     auto& client = *clients.emplace_back(std::make_unique<SqlClient>(world_, std::move(options)));
     const auto [socket, end] = world_.connection();
     client.start(end);
-    shard(at).adopt_client(socket, {}, client.startup_packet(), nullptr);
+    shard(at).adopt_client(socket, {}, client.startup_packet(), nullptr, nullptr);
     return client;
   }
 

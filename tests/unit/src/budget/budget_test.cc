@@ -379,6 +379,28 @@ TEST_CASE("budget: \"too many connections\" lowers the ceiling until facts say o
   CHECK(world.ask(a) == 1);
 }
 
+TEST_CASE("budget: what was mended is tried again at once, and what was not is not") {
+  World world;
+  world.learn(limits_of_20());
+  const PoolId a = world.pool({.database = "a", .role = "r"});
+  const PoolId b = world.pool({.database = "b", .role = "r"});
+  for (const PoolId pool : {a, b}) {
+    world.wait(pool, 1);
+    CHECK(world.ask(pool) == 1);
+    world.budget.closing(pool, PermitState::opening);
+    world.budget.failed(pool, Failure::other, 1h, world.now);
+    world.actions.clear();
+    world.budget.returned(pool, PermitState::closing, world.now, world.actions);
+    world.now += 30s;
+    CHECK(world.ask(pool) == 0);
+  }
+  world.actions.clear();
+  world.budget.retry_now(a, world.now, world.actions);
+  CHECK(world.issued(a) == 1);
+  CHECK(world.issued(b) == 0);
+  CHECK(world.budget.pool(b).reason == Reason::backoff);
+}
+
 TEST_CASE("budget: a lost permit counts against the server until its backend is gone") {
   World world{{.max_connections = 2, .keep_free = 0}};
   world.learn(limits_of_20());

@@ -95,8 +95,9 @@ TEST_CASE("show totals: what PgBouncer does not count comes behind what it does"
     report.pools.front().stats.isolation_faults = 1;
     report.pools.front().stats.parses_spared = 20;
   }
-  const auto rows = rows_of(show_totals(reports));
-  REQUIRE(rows.size() == 2 * 12 + 5);
+  const auto rows = rows_of(show_totals(
+      reports, {.asked = 5, .hits = 90, .shared = 2, .unknown = 1, .failed = 3, .cached = 7}));
+  REQUIRE(rows.size() == 2 * 12 + 10);
   std::string text;
   for (std::size_t i = 2 * 12; i < rows.size(); ++i)
     text += *rows[i].at("name") + " " + *rows[i].at("value") + "\n";
@@ -105,7 +106,12 @@ TEST_CASE("show totals: what PgBouncer does not count comes behind what it does"
         "total_audit_count 6\n"
         "total_left_state_count 4\n"
         "total_isolation_fault_count 2\n"
-        "total_parse_spared_count 40\n");
+        "total_parse_spared_count 40\n"
+        "total_secret_lookup_count 5\n"
+        "total_secret_cache_hit_count 90\n"
+        "total_secret_lookup_shared_count 2\n"
+        "total_secret_unknown_count 1\n"
+        "total_secret_lookup_failed_count 3\n");
 }
 
 }  // namespace pgring::console

@@ -2,11 +2,19 @@
 
 #include <doctest/doctest.h>
 
+#include <optional>
 #include <set>
+
+#include "src/pool/pool_terms.h"
 
 using pgring::BudgetDesk;
 using pgring::Config;
+using pgring::FoundSecret;
+using pgring::LookupPlace;
 using pgring::Placement;
+using pgring::PoolKeys;
+using pgring::Secret;
+using pgring::SecretKind;
 
 namespace {
 
@@ -74,4 +82,47 @@ TEST_CASE("placement: a new client goes to the part with the fewest") {
   home.clients[1] = 3;
   home.clients[2] = 4;
   CHECK(Placement::least_loaded(home) == 1);
+}
+
+TEST_CASE("placement: the pool that asks for secrets is one of its own, with one part") {
+  Config config = config_of({{"a", 100}});
+  config.auth.role = "asker";
+  Fixture with{4, std::move(config)};
+  const LookupPlace place{"main", "postgres", "SELECT $1, $1"};
+  auto& home = with.placement.home(lookup_key(with.config, place), with.config);
+  CHECK(home.key.is_for_lookups());
+  CHECK(home.parts() == 1);
+  // A client's names cannot be those of it.
+  CHECK(&with.placement.home({home.key.database, "asker"}, config_of({{"auth.query", 1}})) !=
+        &home);
+  const LookupPlace elsewhere{"main", "secrets", "SELECT $1, $1"};
+  CHECK(&with.placement.home(lookup_key(with.config, elsewhere), with.config) != &home);
+  CHECK(is_configured(with.config, home.key));
+  with.config.auth.role = "another";
+  CHECK_FALSE(is_configured(with.config, home.key));
+}
+
+TEST_CASE("pool keys: what a login revealed is new, or known already") {
+  const auto keys_of = [](unsigned char byte) {
+    wire::ScramKeys keys;
+    keys.client_key.fill(byte);
+    return keys;
+  };
+  const auto found = [](const char* text, SecretKind kind) {
+    return FoundSecret{.secret = {Secret{text}, kind}, .why_none = {}};
+  };
+  PoolKeys keys;
+  CHECK_FALSE(keys.set(std::nullopt, nullptr));
+  CHECK(keys.set(keys_of(1), nullptr));
+  CHECK_FALSE(keys.set(keys_of(1), nullptr));
+  CHECK(keys.set(keys_of(2), nullptr));
+  const auto md5 = found("md50123456789abcdef0123456789abcdef", SecretKind::md5);
+  CHECK(keys.set(std::nullopt, &md5));
+  CHECK_FALSE(keys.set(std::nullopt, &md5));
+  CHECK(keys.found()->text == md5.secret.text);
+  CHECK(keys.get()->client_key == keys_of(2).client_key);
+  // With a SCRAM secret nobody can log in: what was there before is not the role's any more.
+  const auto scram = found("SCRAM-SHA-256$…", SecretKind::scram_sha_256);
+  CHECK(keys.set(std::nullopt, &scram));
+  CHECK_FALSE(keys.found());
 }

@@ -73,3 +73,15 @@ TEST_CASE("command line: wrong usage ends with code 1 and says where help is") {
     CHECK(exit.text.find("Try pgring --help.") != std::string::npos);
   }
 }
+
+TEST_CASE("command line: pgring setup-sql takes a role or has the usual one") {
+  const auto usual = parse_command_line({"setup-sql"});
+  REQUIRE(usual);
+  CHECK(usual->action == Action::setup_sql);
+  CHECK(usual->setup_role == "pgring_auth");
+  const auto own = parse_command_line({"setup-sql", "asker"});
+  REQUIRE(own);
+  CHECK(own->setup_role == "asker");
+  CHECK(exit_of({"setup-sql", "two\nlines"}).code == 1);
+  CHECK(exit_of({"setup-sql", "asker", "more"}).code == 1);
+}
