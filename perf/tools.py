@@ -79,6 +79,7 @@ class Direct:
 
 class PgringTarget:
     name = "pgring"
+    share = "off"
 
     def __init__(self, server, options):
         self.program = binary()
@@ -86,7 +87,8 @@ class PgringTarget:
         changes = {
             "server": {"main": {"host": host}},
             "auth": {"method": "trust"},
-            "database": {"*": {"pool_mode": options.pool_mode, "pool_size": options.pool_size}},
+            "database": {"*": {"pool_mode": options.pool_mode, "pool_size": options.pool_size,
+                               "share": self.share}},
             "log": {"level": "warning", "connections": False, "disconnections": False},
         }
         if options.shards:
@@ -105,6 +107,13 @@ class PgringTarget:
 
     def stop(self):
         self._process.stop()
+
+
+class SharingTarget(PgringTarget):
+    """Reads of several clients in flight on one server connection."""
+
+    name = "pgring, shared"
+    share = "reads"
 
 
 PGBOUNCER_INI = """[databases]
@@ -193,4 +202,5 @@ class PgBouncerTarget:
 
 
 TARGETS = {"direct": lambda server, options: Direct(server), "pgring": PgringTarget,
+           "shared": SharingTarget,
            "pgbouncer": PgBouncerTarget}

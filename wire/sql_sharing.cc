@@ -34,6 +34,15 @@ bool is_ascii(std::string_view sql) {
 
 }  // namespace
 
+// Those that a database may have: PostgreSQL docs, "Character Set Support". The others are of clients only.
+bool is_ascii_safe_encoding(std::string_view client_encoding) noexcept {
+  for (const std::string_view family :
+       {"UTF8", "SQL_ASCII", "LATIN", "WIN", "EUC_", "KOI8", "ISO_8859_"}) {
+    if (client_encoding.starts_with(family)) return true;
+  }
+  return false;
+}
+
 SqlSharing sql_sharing(std::string_view sql, SharingTerms terms) noexcept {
   if (sql.size() > shared_text_size_max) return {.refusal = SharingRefusal::too_long};
   if (sql.find('\0') != std::string_view::npos) return {.refusal = SharingRefusal::unreadable};

@@ -41,6 +41,9 @@ struct SharingTerms {
   bool ascii_safe_encoding = true;
 };
 
+// By PostgreSQL's name of a client_encoding. Not for one that is not known.
+[[nodiscard]] bool is_ascii_safe_encoding(std::string_view client_encoding) noexcept;
+
 // Why not. The first that is found.
 enum class SharingRefusal : std::uint8_t {
   none,

@@ -202,7 +202,7 @@ inline constexpr auto safe_functions = std::to_array<SafeFunctions>({
      "regr_avgx regr_avgy regr_count regr_intercept regr_r2 regr_slope regr_sxx regr_sxy regr_syy "
      "row_number stddev stddev_pop stddev_samp string_agg sum var_pop var_samp variance xmlagg"},
     {"what drivers and tools ask of the catalog",
-     "aclexplode col_description current_database current_schema current_schemas current_setting "
+     "aclexplode col_description current_database current_schema current_schemas "
      "format_type has_any_column_privilege has_column_privilege has_database_privilege "
      "has_function_privilege has_schema_privilege has_sequence_privilege has_table_privilege "
      "has_type_privilege num_nonnulls num_nulls obj_description pg_char_to_encoding "

@@ -42,6 +42,12 @@ OnSessionState effective_on_session_state(const Config& config, const DatabaseCo
   return has_own ? *entry->second.on_session_state : database.on_session_state;
 }
 
+Share effective_share(const Config& config, const DatabaseConfig& database, std::string_view role) {
+  const auto entry = config.roles.find(role);
+  const bool has_own = entry != config.roles.end() && entry->second.share.has_value();
+  return has_own ? *entry->second.share : database.share;
+}
+
 std::uint32_t effective_max_pinned(const Config& config, const DatabaseConfig& database,
                                    std::string_view role) {
   if (database.max_pinned) return *database.max_pinned;

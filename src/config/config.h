@@ -36,6 +36,11 @@ enum class OnSessionState : std::uint8_t {
   error,   // it may not make such state
   ignore,  // the state stays behind, for whoever comes next
 };
+// Whether statements of several clients are in flight on one server connection.
+enum class Share : std::uint8_t {
+  off,
+  reads,  // those whose text says that they only read
+};
 enum class AuthMethod : std::uint8_t { trust, md5, scram_sha_256 };
 enum class LogLevel : std::uint8_t { debug, info, warning, error };
 enum class LogFormat : std::uint8_t { text, json };
@@ -110,13 +115,17 @@ struct DatabaseConfig {
   bool reuse_parse = true;
   std::string auth_query;     // "": auth.query
   std::string auth_database;  // "": auth.database
-  bool wildcard = false;      // [database."*"]
+  Share share = Share::off;
+  std::uint32_t share_depth = 16;  // statements in flight on one server connection
+  Duration share_stall = std::chrono::milliseconds(100);
+  bool wildcard = false;  // [database."*"]
 };
 
 struct RoleConfig {
   Secret password;  // also in Config::users, classified
   std::optional<PoolMode> pool_mode;
   std::optional<OnSessionState> on_session_state;
+  std::optional<Share> share;
   std::optional<std::uint32_t> pool_size;
   std::optional<std::uint32_t> reserve_pool_size;
   Limit max_connections;  // server connections, over all databases of a server
@@ -229,6 +238,8 @@ struct Config {
 [[nodiscard]] OnSessionState effective_on_session_state(const Config& config,
                                                         const DatabaseConfig& database,
                                                         std::string_view role);
+[[nodiscard]] Share effective_share(const Config& config, const DatabaseConfig& database,
+                                    std::string_view role);
 // Three quarters of the pool's size where none is configured, so that some connections are left to others; at least
 // one.
 [[nodiscard]] std::uint32_t effective_max_pinned(const Config& config,

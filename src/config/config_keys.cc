@@ -13,6 +13,7 @@ constexpr ValueRule pool_part_range{0, 100'000};
 constexpr std::int64_t backends_max = 262'143;  // the most that PostgreSQL's max_connections may be
 constexpr ValueRule connections_range{1, backends_max, "unlimited"};
 constexpr ValueRule prepared_range{0, 1'000'000};
+constexpr ValueRule depth_range{2, 64};
 constexpr ValueRule weight_range{
     1, 1000, {}, "weights are relative: a pool of weight 2 gets twice as much as one of weight 1"};
 
@@ -125,7 +126,7 @@ constexpr std::array<Key<ServerConfig>, 5> server_keys{{
      ""},
 }};
 
-constexpr std::array<Key<DatabaseConfig>, 21> database_keys{{
+constexpr std::array<Key<DatabaseConfig>, 24> database_keys{{
     {"server",
      &DatabaseConfig::server,
      Reload::yes,
@@ -255,9 +256,26 @@ constexpr std::array<Key<DatabaseConfig>, 21> database_keys{{
      "As `auth.database`, for logins to this database.",
      "`auth_dbname=`",
      "`auth.database`"},
+    {"share",
+     &DatabaseConfig::share,
+     Reload::yes,
+     {},
+     "string",
+     "Whether single statements of several clients are in flight on one server connection, in "
+     "transaction and statement mode: `off`, or `reads` for short queries that only read.",
+     "none"},
+    {"share_depth", &DatabaseConfig::share_depth, Reload::yes, depth_range, "integer",
+     "Most of them on one server connection.", "none"},
+    {"share_stall",
+     &DatabaseConfig::share_stall,
+     Reload::yes,
+     {},
+     "duration",
+     "How long one of them may take before those behind it go to other server connections.",
+     "none"},
 }};
 
-constexpr std::array<Key<RoleConfig>, 8> role_keys{{
+constexpr std::array<Key<RoleConfig>, 9> role_keys{{
     {"password",
      &RoleConfig::password,
      Reload::yes,
@@ -276,6 +294,14 @@ constexpr std::array<Key<RoleConfig>, 8> role_keys{{
      "the database's"},
     {"on_session_state",
      &RoleConfig::on_session_state,
+     Reload::yes,
+     {},
+     "string",
+     "The same for this role's pools.",
+     "",
+     "the database's"},
+    {"share",
+     &RoleConfig::share,
      Reload::yes,
      {},
      "string",

@@ -24,9 +24,9 @@ using Field =
     std::variant<bool S::*, std::uint32_t S::*, std::optional<std::uint32_t> S::*, Duration S::*,
                  ByteSize S::*, FileMode S::*, std::string S::*, Secret S::*,
                  std::vector<std::string> S::*, PoolMode S::*, std::optional<PoolMode> S::*,
-                 OnSessionState S::*, std::optional<OnSessionState> S::*, AuthMethod S::*,
-                 LogLevel S::*, LogFormat S::*, std::vector<RingFeature> S::*, TlsMode S::*,
-                 TlsVersion S::*, TlsNegotiation S::*>;
+                 OnSessionState S::*, std::optional<OnSessionState> S::*, Share S::*,
+                 std::optional<Share> S::*, AuthMethod S::*, LogLevel S::*, LogFormat S::*,
+                 std::vector<RingFeature> S::*, TlsMode S::*, TlsVersion S::*, TlsNegotiation S::*>;
 
 enum class Reload : std::uint8_t { no, yes };
 

@@ -37,6 +37,11 @@ struct Words<OnSessionState> {
                                                               {"ignore", OnSessionState::ignore}}};
 };
 template <>
+struct Words<Share> {
+  static constexpr std::string_view what = "a way of sharing server connections";
+  static constexpr std::array<Word<Share>, 2> words{{{"off", Share::off}, {"reads", Share::reads}}};
+};
+template <>
 struct Words<AuthMethod> {
   static constexpr std::string_view what = "an authentication method";
   static constexpr std::array<Word<AuthMethod>, 3> words{

@@ -295,6 +295,12 @@ ValueResult read_value(const TomlNode& node, const ValueRule&,
                        std::optional<OnSessionState>& value) {
   return read_optional_word(node, value);
 }
+ValueResult read_value(const TomlNode& node, const ValueRule&, Share& value) {
+  return read_word(node, value);
+}
+ValueResult read_value(const TomlNode& node, const ValueRule&, std::optional<Share>& value) {
+  return read_optional_word(node, value);
+}
 
 ValueResult read_value(const TomlNode& node, const ValueRule&, std::vector<RingFeature>& value) {
   if (node.kind != TomlKind::array) return wrong_kind(node, "an array of strings", {});
@@ -336,6 +342,10 @@ std::string format_value(OnSessionState value, const ValueRule&) {
   return std::string(name_of(value));
 }
 std::string format_value(const std::optional<OnSessionState>& value, const ValueRule&) {
+  return value ? std::string(name_of(*value)) : std::string{};
+}
+std::string format_value(Share value, const ValueRule&) { return std::string(name_of(value)); }
+std::string format_value(const std::optional<Share>& value, const ValueRule&) {
   return value ? std::string(name_of(*value)) : std::string{};
 }
 std::string format_value(AuthMethod value, const ValueRule&) { return std::string(name_of(value)); }

@@ -47,6 +47,8 @@ struct ValueRule {
 [[nodiscard]] ValueResult read_value(const TomlNode&, const ValueRule&, OnSessionState&);
 [[nodiscard]] ValueResult read_value(const TomlNode&, const ValueRule&,
                                      std::optional<OnSessionState>&);
+[[nodiscard]] ValueResult read_value(const TomlNode&, const ValueRule&, Share&);
+[[nodiscard]] ValueResult read_value(const TomlNode&, const ValueRule&, std::optional<Share>&);
 [[nodiscard]] ValueResult read_value(const TomlNode&, const ValueRule&, AuthMethod&);
 [[nodiscard]] ValueResult read_value(const TomlNode&, const ValueRule&, LogLevel&);
 [[nodiscard]] ValueResult read_value(const TomlNode&, const ValueRule&, LogFormat&);
@@ -68,6 +70,8 @@ struct ValueRule {
 [[nodiscard]] std::string format_value(const std::optional<PoolMode>&, const ValueRule&);
 [[nodiscard]] std::string format_value(OnSessionState, const ValueRule&);
 [[nodiscard]] std::string format_value(const std::optional<OnSessionState>&, const ValueRule&);
+[[nodiscard]] std::string format_value(Share, const ValueRule&);
+[[nodiscard]] std::string format_value(const std::optional<Share>&, const ValueRule&);
 [[nodiscard]] std::string format_value(AuthMethod, const ValueRule&);
 [[nodiscard]] std::string format_value(LogLevel, const ValueRule&);
 [[nodiscard]] std::string format_value(LogFormat, const ValueRule&);

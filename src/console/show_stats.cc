@@ -37,11 +37,14 @@ struct OwnFigure {
   std::string_view name;
   std::uint64_t PoolStats::* value;
 };
-constexpr std::array<OwnFigure, 4> own_figures{{
+constexpr std::array<OwnFigure, 7> own_figures{{
     {"total_audit_count", &PoolStats::audits},
     {"total_left_state_count", &PoolStats::left_states},
     {"total_isolation_fault_count", &PoolStats::isolation_faults},
     {"total_parse_spared_count", &PoolStats::parses_spared},
+    {"total_shared_count", &PoolStats::shared},
+    {"total_share_fled_count", &PoolStats::shares_fled},
+    {"total_share_stall_count", &PoolStats::share_stalls},
 }};
 
 struct LookupFigure {

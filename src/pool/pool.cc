@@ -94,6 +94,10 @@ void Pool::configure(const Config& config) {
   settings_.lazy_begin = database->lazy_begin;
   settings_.max_prepared_statements = database->max_prepared_statements;
   settings_.reuse_parse = database->reuse_parse;
+  settings_.share = effective_share(config, *database, key_.role);
+  settings_.share_depth = database->share_depth;
+  settings_.share_stall = database->share_stall;
+  settings_.share_hot = share_hot(effective_pool_size(config, *database, key_.role));
   definitions_ =
       &shard_.shared().placement.definitions(settings_.host, settings_.port, settings_.dbname);
   if (before.place() != settings_.place() && !all_.empty()) close_all("configuration changed");
@@ -187,9 +191,7 @@ void Pool::serve_waiters() {
     Server& server = *idle_.back();
     waiters_.erase(client);
     show_waiters();
-    stats_.wait_us += static_cast<std::uint64_t>(
-        std::chrono::duration_cast<std::chrono::microseconds>(shard_.now() - client.requested_at())
-            .count());
+    stats_.wait_us += waited(client);
     link(client, server);
   }
   serving_ = false;

@@ -8,7 +8,7 @@
 //         taken last in, first out, so that those not needed grow old and are closed.
 // Errors: when connections cannot be had and none is left, waiting clients are told the server's own error.
 // Files:  pool.cc serving, opening, giving up; pool_wait.cc waiters; pool_move.cc between shards; pool_rest.cc connections
-//         at rest; pool_lookup.cc secrets that are asked for; pool_stats.cc.
+//         at rest; pool_share.cc which are shared; pool_lookup.cc secrets that are asked for; pool_stats.cc.
 #pragma once
 
 #include <cstdint>
@@ -59,9 +59,15 @@ struct PoolSettings {
   std::uint32_t max_pinned = 1;
   std::uint32_t max_prepared_statements = 0;
   bool reuse_parse = true;
+  Share share = Share::off;
+  std::uint32_t share_depth = 2;
+  std::uint32_t share_hot = 1;  // connections kept busy before groups are sent behind each other
+  ring::Duration share_stall{};
 
   [[nodiscard]] ServerPlace place() const { return {host, port, dbname, connect_query, tls}; }
 };
+
+[[nodiscard]] std::uint32_t share_hot(std::uint32_t pool_size);
 
 // Totals since start; the console's STATS. Times in microseconds.
 struct PoolStats {
@@ -69,6 +75,8 @@ struct PoolStats {
   std::uint64_t transaction_us = 0, query_us = 0, wait_us = 0;
   std::uint64_t parses = 0, binds = 0, logins = 0, isolation_faults = 0;
   std::uint64_t server_parses = 0, audits = 0, parses_spared = 0;
+  // Groups sent behind others; those done elsewhere after all; the times that was because the one before took long.
+  std::uint64_t shared = 0, shares_fled = 0, share_stalls = 0;
   std::uint64_t left_states = 0;  // found in sessions that were nobody's any more, and taken back
 
   PoolStats& operator+=(const PoolStats& other);
@@ -90,6 +98,14 @@ class Pool {
 
   // Hot path. Links the client now (and tells it when the link is usable), or queues it.
   void acquire(Client& client);
+  // Hot path. The client, which asks for one group that only reads, has it staged behind what other clients have asked on a
+  // server connection (Server::begin_stack). False: it is to acquire() one.
+  [[nodiscard]] bool stack(Client& client);
+  // Such a connection; and: others may not be staged there any more.
+  void may_be_shared(Server& server);
+  void not_shared(Server& server);
+  // One of the groups there is answered: another's may be staged.
+  void share_room(Server& server);
   // Hot path. The connection has nothing outstanding and nobody linked.
   void put_back(Server& server);
   // To another part of the pool, to which one is promised. REQUIRES: it could be put back, or is idle.
@@ -218,6 +234,8 @@ class Pool {
   void refuse_late_lookups();
   void doubt_secret();
   [[nodiscard]] static wire::ParsedError shutting_down();
+  [[nodiscard]] bool is_wanted_elsewhere();
+  [[nodiscard]] std::uint64_t waited(const Client& client) const;
   // Somebody waits: a connection from another part, or a permit for a new one.
   void seek();
   void offer();
@@ -251,6 +269,7 @@ class Pool {
   KnownTexts known_texts_;
 
   IntrusiveList<Server, &Server::idle_hook> idle_;
+  IntrusiveList<Server, &Server::share_hook> sharing_;
   ServerList all_;
   std::map<const Server*, std::unique_ptr<Server>> owned_;
   WaiterList waiters_;

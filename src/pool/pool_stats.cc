@@ -16,7 +16,8 @@ constexpr std::array counters{
     &PoolStats::query_us,      &PoolStats::wait_us,      &PoolStats::parses,
     &PoolStats::binds,         &PoolStats::logins,       &PoolStats::isolation_faults,
     &PoolStats::server_parses, &PoolStats::audits,       &PoolStats::left_states,
-    &PoolStats::parses_spared};
+    &PoolStats::parses_spared, &PoolStats::shared,       &PoolStats::shares_fled,
+    &PoolStats::share_stalls};
 static_assert(counters.size() * sizeof(std::uint64_t) == sizeof(PoolStats));
 
 }  // namespace

@@ -1,5 +1,6 @@
 // Clients that wait: how long, what they are told, and what they wait for.
 #include <algorithm>
+#include <chrono>
 
 #include "src/budget/report.h"
 #include "src/pool/pool.h"
@@ -33,6 +34,13 @@ void Pool::refuse_everywhere() {
     });
   }
   refuse_waiters(wire::ParsedError{*last_failure_});
+}
+
+// In microseconds.
+std::uint64_t Pool::waited(const Client& client) const {
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(shard_.now() - client.requested_at())
+          .count());
 }
 
 void Pool::arm_waiters_timer() {

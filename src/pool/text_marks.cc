@@ -97,6 +97,29 @@ void TextMarks::left_nothing(std::span<const std::uint64_t> fingerprints) {
   }
 }
 
+void TextMarks::served(std::uint64_t fingerprint, ring::Duration time, std::uint64_t bytes) {
+  const std::size_t at = find(fingerprint);
+  if (at == none) return;
+  Text& text = texts_[at];
+  const auto size = static_cast<std::int64_t>(std::min<std::uint64_t>(bytes, UINT32_MAX));
+  if (text.served == 0) {
+    text.time = time;
+    text.bytes = static_cast<std::uint32_t>(size);
+  } else {
+    text.time += (time - text.time) / 8;
+    text.bytes = static_cast<std::uint32_t>(text.bytes + (size - text.bytes) / 8);
+  }
+  if (text.served < served_needed) ++text.served;
+}
+
+bool TextMarks::serves_in(std::uint64_t fingerprint, ring::Duration time) const {
+  const std::size_t at = find(fingerprint);
+  if (at == none) return false;
+  const Text& text = texts_[at];
+  return text.proven && !text.suspect && text.served == served_needed && text.time <= time &&
+         text.bytes <= little;
+}
+
 void TextMarks::make_suspect(Text& text) {
   text.clean_runs = 0;
   if (text.suspect) return;

@@ -31,6 +31,9 @@ class TextMarks {
   static constexpr std::size_t texts_max = 2048;
   // Of a text, without its literals, so much is kept, in bytes.
   static constexpr std::size_t text_size_max = 120;
+  // So often it has to have been answered before anything is known of that. And little is, in bytes:
+  static constexpr std::uint8_t served_needed = 2;
+  static constexpr std::uint32_t little = 16 * 1024;
 
   // Hot path: a text is about to run. `text` is read only if it is new.
   [[nodiscard]] Mark judge(std::uint64_t fingerprint, std::string_view text, ring::Instant now);
@@ -39,6 +42,10 @@ class TextMarks {
   void left_nothing(std::span<const std::uint64_t> fingerprints);
   // An audit found something that is none of theirs who ran them to show. How many of them are suspects only now.
   std::size_t left_something(std::span<const std::uint64_t> fingerprints);
+  // A statement of this text was answered: how long that took from when PostgreSQL could begin with it, and how much came.
+  void served(std::uint64_t fingerprint, ring::Duration time, std::uint64_t bytes);
+  // Whether its statements are known to take no longer than `time` and to return little, and to leave nothing behind.
+  [[nodiscard]] bool serves_in(std::uint64_t fingerprint, ring::Duration time) const;
   // Found out elsewhere, by another part of the pool.
   void suspect(std::uint64_t fingerprint, std::string_view text);
 
@@ -52,6 +59,9 @@ class TextMarks {
     bool proven = false;
     bool suspect = false;
     std::uint8_t clean_runs = 0;
+    std::uint8_t served = 0;
+    std::uint32_t bytes = 0;  // mean
+    ring::Duration time{};    // likewise
     std::string text;
   };
   // Texts whose fingerprints end in the same bits; 0: a free place.

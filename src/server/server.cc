@@ -32,6 +32,8 @@ Server::Server(Shard& shard, Pool& pool, Permit permit)
       id_{shard.next_id()} {
   timer_.owner = this;
   timer_.kind = timer_kind::server;
+  share_timer_.owner = this;
+  share_timer_.kind = timer_kind::server_share;
   created_ = used_ = audited_ = shard.now();
 }
 
@@ -228,8 +230,16 @@ void Server::copy_end_sent() {
   }
 }
 
-void Server::client_gone(bool between_messages) {
+void Server::client_gone(const Client& client, bool between_messages) {
+  if (client_ != &client) return staged_client_gone(client);
   client_ = nullptr;
+  if (shared_ && phase_ == Phase::ready) {
+    // Those behind it have what it asked to wait for, unless that takes long.
+    shares_no_more_ = true;
+    receive_wanted(true);
+    if (!is_waited_for()) discard("client left while a query was running");
+    return;
+  }
   if (own_ != Own::replay) send_waiting_cancel();
   if (phase_ != Phase::ready) return;
   // When a replay is finished the connection is as clean as before; an audit finds out what it is.

@@ -9,7 +9,7 @@
 //         server_statements.cc prepared statements, server_audit.cc what state a session left,
 //         server_watch.cc when that is asked for and whose it is, server_limits.cc idle_session_timeout,
 //         server_facts.cc what the instance tells of its limits, server_lookup.cc secrets that are asked for,
-//         server_move.cc the way to another shard.
+//         server_move.cc the way to another shard, server_share.cc groups of several clients behind each other.
 // Errors: whatever is wrong with the connection ends it (fail) and the linked client with it.
 #pragma once
 
@@ -26,11 +26,15 @@
 #include "src/budget/facts_desk.h"
 #include "src/budget/permit.h"
 #include "src/server/pin_reason.h"
+#include "src/server/preparation.h"
 #include "src/server/ran_texts.h"
 #include "src/server/request_queue.h"
 #include "src/server/secret_lookup.h"
+#include "src/server/server_phase.h"
 #include "src/server/server_state.h"
+#include "src/server/staged_group.h"
 #include "src/server/tls_opening.h"
+#include "src/server/unexplained.h"
 #include "src/session/cancel.h"
 #include "src/session/parameters.h"
 #include "src/shard/connection.h"
@@ -55,25 +59,8 @@ struct FactsAsked;
 
 class Server final : public Connection {
  public:
-  enum class Phase : std::uint8_t {
-    connecting,
-    logging_in,
-    ready,
-    moving,  // idle, and about to go to another shard
-    closing,
-  };
-  // What a Query of our own is for.
-  enum class Own : std::uint8_t {
-    none,
-    limits,         // idle_session_timeout after the login
-    connect_query,  //
-    replay,
-    reset,
-    facts,
-    audit,
-    idle_limit,  // a client's own goes, before nobody uses the connection
-    lookup,      // auth.query, for a login
-  };
+  using Phase = ServerPhase;
+  using Own = ServerOwn;
 
   Server(Shard& shard, Pool& pool, Permit permit);
   // One that comes from another shard: idle.
@@ -98,34 +85,25 @@ class Server final : public Connection {
   // Links. REQUIRES for link: is_idle_ready().
   void link(Client& client);
   [[nodiscard]] Client* client() const { return client_; }
-  // The client goes away: the connection is reset, kept or closed, whichever its state allows.
-  void client_gone(bool between_messages);
+  // A client that has it goes away: the connection is reset, kept or closed, whichever its state allows.
+  void client_gone(const Client& client, bool between_messages);
   // The client has been unlinked in order: the connection goes back to the pool.
   void detach();
-  // A message for the client is forwarded in part.
-  [[nodiscard]] bool inside_forwarded_message() const {
-    return forwarding_ && framer_.inside_body();
+  [[nodiscard]] bool inside_message_to(const Client& client) const {
+    return &client == client_ && forwarding_ && framer_.inside_body();
   }
 
   // Requests on behalf of the linked client; bytes are sent by Stream::send.
-  void expect(RequestEntry&& entry) { queue_.push(std::move(entry)); }
-  void expect(Request request) { queue_.push(request); }
+  void expect(RequestEntry&& entry) { tail_->push(std::move(entry)); }
+  void expect(Request request) { tail_->push(request); }
   void copy_end_sent();
   void sync_sent_into_copy() { sync_in_copy_ = true; }
-  [[nodiscard]] const RequestQueue& queue() const { return queue_; }
+  // Of the linked client; from begin_stack() to end_stack() of the one whose group is staged.
+  [[nodiscard]] const RequestQueue& queue() const { return *tail_; }
   [[nodiscard]] bool copying_in() const { return copying_in_; }
   [[nodiscard]] char transaction_status() const { return status_; }
 
   // Statements (server_statements.cc). What is sent for them goes before what the client sends next.
-  struct Preparation {
-    StatementRef statement;
-    std::vector<std::uint32_t> types;
-    std::string name;  // the client's, which is told the version; "": of none of its names
-    Version expected;  // of the copy, until its description is here
-    Reply reply = Reply::swallow;  // to the Parse: forwarded, it is the client's own
-    bool gate = false;             // the client waits for the description (Client::gate_open)
-    bool own_group = false;        // ended by a Sync: what fails in it is not the client's
-  };
   void prepare(Preparation preparation);
   // The client sends DEALLOCATE ALL or DISCARD ALL: nothing prepared before will be there.
   void statements_will_go() {
@@ -156,8 +134,27 @@ class Server final : public Connection {
 
   // Whether what is planned now relies on a group before it that has not been answered.
   [[nodiscard]] bool answers_pending() const {
-    return queue_.changes_statements() && queue_.owes_ready();
+    return tail_->changes_statements() && tail_->owes_ready();
   }
+
+  // Sharing (server_share.cc). Whether a group of this client, which only reads, may be sent behind what is under way.
+  [[nodiscard]] bool may_stack(const Client& client) const;
+  // What the client sends from now on is staged, up to the end of its group. REQUIRES: may_stack().
+  void begin_stack(Client& client);
+  void end_stack(ring::Slice group, std::uint64_t fingerprint);
+  [[nodiscard]] bool is_staging() const { return tail_ != &queue_; }
+  // The linked client has sent one whole group, of this text; others may follow it. And: it has sent more.
+  void head_runs(std::uint64_t fingerprint, bool shares);
+  [[nodiscard]] bool head_shares() const { return head_shares_; }
+  void head_goes_on();
+  [[nodiscard]] bool is_shared() const { return shared_; }
+  [[nodiscard]] std::uint32_t depth() const {
+    return staged_.size() + (client_ == nullptr ? 0 : 1);
+  }
+  void share_timer_due();
+  void flee();  // those behind the linked client have their groups done elsewhere
+  // REQUIRES: the client has it, and is not the linked one.
+  void cancel_staged(const Client& client);
 
   // What the texts of this link may have left in the session: wire::SqlTrait and unseen_text.
   void state_touched(std::uint32_t traits) { touched_ |= traits; }
@@ -177,8 +174,7 @@ class Server final : public Connection {
   [[nodiscard]] bool audit_at_rest();
   // Before a text runs that may tie its client to it. False: enough clients of the pool are tied.
   [[nodiscard]] bool may_be_pinned();
-  // The client that had it before this one, by id.
-  [[nodiscard]] std::uint64_t previous_client() const { return previous_client_; }
+  [[nodiscard]] std::uint64_t previous_client() const { return previous_client_; }  // by id
   // Whether a text ran since it was linked.
   [[nodiscard]] bool has_run() const { return has_run_; }
   // What ties its client to it beyond transactions; empty: nothing.
@@ -212,8 +208,7 @@ class Server final : public Connection {
   void stop();
 
   // Leaves for another part of the pool. Ends in Pool::move_ready(), after which this object is done with; or
-  // in Pool::move_called_off(), after which it is put back, or closing. REQUIRES: may_move(), not in the idle
-  // list.
+  // in Pool::move_called_off(), after which it is put back, or closing. REQUIRES: may_move(), not idle in its pool.
   void begin_move(std::uint32_t part);
   // Idle, with nothing of the server's own accord under way.
   [[nodiscard]] bool may_move() const;
@@ -239,8 +234,9 @@ class Server final : public Connection {
   [[nodiscard]] bool is_to_close() const { return !close_reason_.empty(); }
   [[nodiscard]] std::string_view close_reason() const { return close_reason_; }
 
-  ListHook<Server> idle_hook;  // in the pool's idle list
-  ListHook<Server> all_hook;   // in the pool's list of all
+  ListHook<Server> idle_hook;   // in the pool's idle list
+  ListHook<Server> all_hook;    // in the pool's list of all
+  ListHook<Server> share_hook;  // in the pool's list of those that may be shared
 
  private:
   // server_login.cc
@@ -267,6 +263,15 @@ class Server final : public Connection {
   [[nodiscard]] bool ready_for_query(std::span<const std::byte> body);
   [[nodiscard]] bool transaction_may_be_over();
   void link_over();
+
+  // server_share.cc
+  void head_served();
+  [[nodiscard]] bool share_over();
+  void next_share();
+  void shares_go_on();
+  [[nodiscard]] bool is_waited_for();
+  [[nodiscard]] std::vector<FleeingGroup> take_staged();
+  void staged_client_gone(const Client& client);
 
   // server_statements.cc
   void answer_parse();
@@ -352,6 +357,7 @@ class Server final : public Connection {
   // Hot: touched for every message.
   Client* client_ = nullptr;
   RequestQueue queue_;
+  RequestQueue* tail_ = &queue_;
   wire::Framer framer_;
   Phase phase_ = Phase::connecting;
   Own own_ = Own::none;
@@ -360,6 +366,9 @@ class Server final : public Connection {
   bool inspecting_ = false;   // … and is looked at when it is complete
   bool release_due_ = false;  // after the chunk under way
   bool in_relay_ = false;
+  bool head_shares_ = false;     // others may be staged behind the linked client
+  bool shared_ = false;          // they were, and not all is answered since
+  bool shares_no_more_ = false;  // until it is
   bool copying_in_ = false;
   bool sync_in_copy_ = false;  // of the present request: a Sync that the COPY may have swallowed
   bool fatal_seen_ = false;    // an ErrorResponse that ends the connection went to the client
@@ -389,6 +398,14 @@ class Server final : public Connection {
   std::uint32_t cancels_ = 0;
   std::uint32_t moving_to_ = 0;  // the part; phase moving only
 
+  std::uint64_t head_fingerprint_ = 0;  // 0: nothing that is measured
+  std::uint64_t head_bytes_ = 0;        // of its answer
+  ring::Instant head_at_{};             // when PostgreSQL could begin with it
+  StagedGroups staged_;
+  std::uint32_t staged_changes_ = 0;  // of them change what statements there are
+  std::vector<Client*> finished_;     // in the chunk under way
+  ring::Timer share_timer_;
+
   std::vector<wire::PlainSet> plain_sets_;  // of this link, in order
   Permit permit_;          // the budget's, as long as PostgreSQL may know this connection
   std::string partial_;    // body of an inspected message that came in pieces
@@ -407,12 +424,6 @@ class Server final : public Connection {
   ParameterList base_;         // what connect_query has set, and pgring itself after the login
   std::string limit_found_;    // while own_ is limits
   std::uint8_t attempts_ = 0;  // of what own_ is for, beyond the first
-  // Reported during the link and explained by no text.
-  struct Unexplained {
-    std::string name;
-    std::string before;
-    std::string now;
-  };
   std::vector<Unexplained> unexplained_;
   std::vector<std::string> named_settings_;  // by texts of this link, see wire/sql_settings.h
   std::unique_ptr<Audit> audit_;             // while own_ is audit

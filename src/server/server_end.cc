@@ -49,8 +49,10 @@ void Server::ended(int error) {
   Client* const goes_on = answered ? client_ : nullptr;
   if (answered) detach_client();
   lose_client(wire::sqlstate::connection_failure, "server closed the connection unexpectedly");
+  auto fleeing = take_staged();
   gone(end_of(error));
   if (goes_on != nullptr) goes_on->go_on();
+  for (FleeingGroup& one : fleeing) one.client->share_lost(std::move(one.group), true);
 }
 
 Server::End Server::end_of(int error) {
@@ -106,10 +108,12 @@ void Server::discard(std::string_view reason) {
                                             {"reason", reason},
                                             {"cancelled", busy}});
   if (client_ != nullptr) lose_client(wire::sqlstate::connection_failure, reason);
+  auto fleeing = take_staged();
   // PostgreSQL does not read on while it works for somebody who has gone: tell it to stop.
   if (busy) shard_.start_cancel(*this, std::nullopt);
   begin_closing();
   finish_in_time();
+  for (FleeingGroup& one : fleeing) one.client->share_lost(std::move(one.group), true);
 }
 
 // Half-closes and reads to the end, so that the slot is known to be free.
@@ -121,6 +125,8 @@ void Server::finish_in_time() {
 void Server::begin_closing() {
   if (phase_ == Phase::moving) pool_.move_called_off(moving_to_);
   phase_ = Phase::closing;
+  ring::TimerWheel::cancel(share_timer_);
+  pool_.not_shared(*this);
   forget_pin();
   permit_.closing();
   if (facts_ != nullptr) facts_abandoned();
@@ -138,7 +144,7 @@ void Server::stop() {
 
 void Server::lose_client(std::string_view sqlstate, std::string_view message) {
   if (client_ == nullptr) return;
-  const bool readable = !inside_forwarded_message();
+  const bool readable = !inside_message_to(*client_);
   Client& client = *std::exchange(client_, nullptr);
   // Nothing was sent for it yet: it does not concern the client.
   if (own_ == Own::replay) {

@@ -39,6 +39,8 @@ Server::Server(Shard& shard, Pool& pool, ServerState state)
       id_{state.id} {
   timer_.owner = this;
   timer_.kind = timer_kind::server;
+  share_timer_.owner = this;
+  share_timer_.kind = timer_kind::server_share;
   open(state.socket, {.group = buffer_group::server, .credit = flow::server_credit});
   if (state.tls != nullptr) begin_tls(std::move(state.tls));
   receive_wanted(true);

@@ -37,6 +37,7 @@ bool Server::ready_for_query(std::span<const std::byte> body) {
     own_finished();
     return is_open() && phase_ == Phase::ready;
   }
+  if (swallowed && shared_) return share_over();
   if (swallowed) {
     // What was held for it is what a cancel means.
     const bool opened = open_gate_when_answered();
@@ -51,8 +52,10 @@ bool Server::ready_for_query(std::span<const std::byte> body) {
     return static_cast<std::uint64_t>(
         std::chrono::duration_cast<std::chrono::microseconds>(now - since).count());
   };
+  head_served();
   if (client_ == nullptr)
-    return true;  // it left while its replay ran, which is over with the next reply
+    return !shared_ ||
+           share_over();  // it left while its replay ran, which is over with the next reply
   if (std::exchange(reset_seen_, false) && pool_.settings().mode == PoolMode::session)
     client_->parameters_reset();
   stats.query_us += elapsed(client_->requested_at());
@@ -74,6 +77,7 @@ bool Server::ready_for_query(std::span<const std::byte> body) {
 
 // False: its client has gone.
 bool Server::transaction_may_be_over() {
+  if (shared_) return share_over();
   if (!open_gate_when_answered()) return is_open() && phase_ == Phase::ready;
   if (!queue_.owes_ready() && client_->say_last_words()) return is_open() && phase_ == Phase::ready;
   // Not only when it is just so many: the ends of copies are popped along.

@@ -78,14 +78,18 @@ void Server::relay(ring::Slice slice) {
   in_relay_ = true;
   const bool alive = relay_chunk(slice);
   in_relay_ = false;
-  if (!alive) return;
+  if (!alive) return shares_go_on();
   if (release_due_) {
     release_due_ = false;
     Client* const client = client_;
     detach_client();
     release();
     if (client != nullptr) client->go_on();
-    return;
+    return shares_go_on();
+  }
+  if (!finished_.empty()) {
+    pool_.share_room(*this);
+    shares_go_on();
   }
   if (client_ != nullptr && (client_->queued_bytes() > flow::high_bytes ||
                              client_->queued_ranges() > flow::high_ranges)) {
@@ -101,7 +105,10 @@ bool Server::relay_chunk(const ring::Slice& slice) {
   std::uint32_t position = 0;
   std::uint32_t run = 0;  // [run, …) is to be forwarded and lies in one piece
   const auto forward_run = [&](std::uint32_t end) {
-    if (end > run && client_ != nullptr) client_->send(slice.share(run, end - run));
+    if (end > run && client_ != nullptr) {
+      client_->send(slice.share(run, end - run));
+      head_bytes_ += end - run;
+    }
     run = end;
   };
   wire::Framer::Part part;
@@ -366,6 +373,10 @@ void Server::isolation_fault(std::string_view what) {
                                                            {"backend_pid", backend_pid_},
                                                            {"what", what}});
   lose_client(wire::sqlstate::protocol_violation, "unexpected message from the server");
+  // What is wrong with it is not known: neither is what became of theirs.
+  for (FleeingGroup& one : take_staged())
+    one.client->server_lost(wire::sqlstate::protocol_violation,
+                            "unexpected message from the server", true);
   discard("unexpected message");
 }
 

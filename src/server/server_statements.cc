@@ -35,12 +35,12 @@ void Server::prepare(Preparation preparation) {
   make_room(*statement, out);
   // Close never fails, and its name may be there.
   wire::append_close(out, {.kind = 'S', .name = statement->name()});
-  queue_.push({.request = Request::close, .reply = Reply::swallow});
+  tail_->push({.request = Request::close, .reply = Reply::swallow});
   wire::append_parse(out, statement->name(), statement->key().text, preparation.types);
   auto made = note_of(RequestNote::Kind::prepare, statement);
   if (preparation.reply == Reply::forward) made->name = preparation.name;
   made->own_group = preparation.own_group;
-  queue_.push({.request = Request::parse,
+  tail_->push({.request = Request::parse,
                .reply = preparation.reply,
                .statement = statement->id(),
                .note = std::move(made)});
@@ -49,13 +49,13 @@ void Server::prepare(Preparation preparation) {
   described->name = std::move(preparation.name);
   described->gates = preparation.gate;
   described->own_group = preparation.own_group;
-  queue_.push({.request = Request::describe_statement,
+  tail_->push({.request = Request::describe_statement,
                .reply = Reply::swallow,
                .statement = statement->id(),
                .note = std::move(described)});
   if (preparation.own_group) {
     wire::append_sync(out);
-    queue_.push({.request = Request::sync, .reply = Reply::swallow});
+    tail_->push({.request = Request::sync, .reply = Reply::swallow});
   } else if (preparation.gate) {
     wire::append_flush(out);
   }
@@ -69,7 +69,7 @@ void Server::prepare(Preparation preparation) {
 }
 
 void Server::synthesize_parse(const Statement& statement) {
-  queue_.push({.request = Request::parse,
+  tail_->push({.request = Request::parse,
                .reply = Reply::synthesize,
                .statement = statement.id(),
                .note = {}});
@@ -119,7 +119,7 @@ void Server::make_room(const Statement& wanted, std::string& out) {
   while (statements_.size() >= limit + (there ? 1 : 0)) {
     StatementRef least = statements_.evict();
     wire::append_close(out, {.kind = 'S', .name = least->name()});
-    queue_.push({.request = Request::close,
+    tail_->push({.request = Request::close,
                  .reply = Reply::swallow,
                  .note = note_of(RequestNote::Kind::evict, std::move(least))});
   }
@@ -128,16 +128,16 @@ void Server::make_room(const Statement& wanted, std::string& out) {
 void Server::prepare_nothing(std::string_view name) {
   std::string out;
   wire::append_close(out, {.kind = 'S', .name = name});
-  queue_.push({.request = Request::close, .reply = Reply::swallow});
+  tail_->push({.request = Request::close, .reply = Reply::swallow});
   wire::append_parse(out, name, {}, {});
-  queue_.push({.request = Request::parse, .reply = Reply::swallow});
+  tail_->push({.request = Request::parse, .reply = Reply::swallow});
   send_text(out);
 }
 
 void Server::swallow_query(std::string_view sql, RequestNote::Kind kind) {
   std::string out;
   wire::append_query(out, sql);
-  queue_.push({.request = Request::query, .reply = Reply::swallow, .note = note_of(kind, {})});
+  tail_->push({.request = Request::query, .reply = Reply::swallow, .note = note_of(kind, {})});
   unnamed_ = 0;
   send_text(out);
 }
@@ -156,7 +156,7 @@ void Server::restore_for_client(std::string_view sql) {
 void Server::close_unnamed() {
   std::string out;
   wire::append_close(out, {.kind = 'S', .name = {}});
-  queue_.push({.request = Request::close, .reply = Reply::swallow});
+  tail_->push({.request = Request::close, .reply = Reply::swallow});
   unnamed_ = 0;
   send_text(out);
 }

@@ -145,7 +145,8 @@ void Client::unlink() {
 }
 
 void Client::go_on() {
-  if (phase_ == Phase::idle) resume();
+  if (phase_ != Phase::idle || say_last_words()) return;
+  resume();
 }
 
 void Client::hold(ring::Slice slice) {
@@ -289,7 +290,7 @@ void Client::fatal(std::string_view sqlstate, std::string_view message, std::str
 void Client::fatal(const wire::ErrorFields& fields) {
   if (phase_ == Phase::closing || !is_open()) return;
   // In the middle of a message to the client an error would be read as part of it.
-  const bool readable = (server_ == nullptr || !server_->inside_forwarded_message()) &&
+  const bool readable = (server_ == nullptr || !server_->inside_message_to(*this)) &&
                         (walsender_ == nullptr || walsender_->between_messages());
   std::string message;
   // Names and texts of its own come back to it: drivers cannot decode what is not UTF-8.
@@ -323,8 +324,12 @@ bool Client::holds_goodbye() const {
 void Client::fatal_after_replies(std::string_view sqlstate, std::string_view message) {
   // A COPY from this client has no reply to wait for: it ends with the connection.
   if (server_ == nullptr || !server_->queue().owes_ready() || server_->copying_in()) {
-    if (sqlstate.empty()) return disconnect(message);
-    return fatal(sqlstate, message);
+    if (!sqlstate.empty()) return fatal(sqlstate, message);
+    if (is_quiet()) return disconnect(message);
+    // Answers that it has not read yet.
+    log_disconnect(message);
+    leave_server();
+    return end(true);
   }
   last_words_ = std::make_unique<std::pair<std::string, std::string>>(sqlstate, message);
   receive_wanted(false);
@@ -359,7 +364,7 @@ void Client::leave_server() {
   if (server_ != nullptr) {
     Server& server = *server_;
     server_ = nullptr;
-    server.client_gone(between_messages());
+    server.client_gone(*this, between_messages());
   }
 }
 

@@ -6,8 +6,9 @@
 // Life:   from accept until its stream is closed; then the shard destroys it.
 // Files:  client.cc life and links, client_limits.cc its time limits; the login: client_login.cc, client_tls.cc,
 //         client_access.cc, client_secret.cc, client_auth.cc; client_relay.cc messages (hot path), client_extended.cc
-//         prepared statements, client_query.cc texts, client_settings.cc settings, client_reuse.cc a Parse that is spared;
-//         client_begin.cc a BEGIN without a server connection, client_aborted.cc, client_cancel.cc; replication.cc.
+//         prepared statements, client_query.cc texts, client_settings.cc settings, client_reuse.cc a Parse that is spared,
+//         client_share.cc what shares; client_begin.cc a BEGIN without a server connection, client_aborted.cc,
+//         client_cancel.cc cancels; replication.cc.
 // Errors: a client that breaks the protocol gets a FATAL with its SQLSTATE and is closed; nobody else notices.
 #pragma once
 
@@ -23,9 +24,12 @@
 #include "src/base/intrusive_list.h"
 #include "src/server/request_queue.h"
 #include "src/session/aborted_block.h"
+#include "src/session/client_phase.h"
 #include "src/session/parameters.h"
 #include "src/session/peer_address.h"
 #include "src/session/refusal.h"
+#include "src/session/reused_group.h"
+#include "src/session/share_asked.h"
 #include "src/shard/connection.h"
 #include "src/statement/client_statements.h"
 #include "src/statement/known_texts.h"
@@ -50,18 +54,7 @@ struct LookupResult;
 
 class Client final : public Connection {
  public:
-  enum class Phase : std::uint8_t {
-    startup,         // the startup packet is awaited
-    authenticating,  // a password message is awaited
-    login_waiting,   // authenticated; waits for a server connection that tells or checks parameters
-    idle,
-    waiting,      // for a server connection
-    linked,       // has one
-    replicating,  // has a connection to PostgreSQL of its own, or is about to
-    console,      // talks to pgring itself
-    cancelling,   // carried a CancelRequest that is on its way
-    closing,
-  };
+  using Phase = ClientPhase;
 
   Client(Shard& shard, PeerAddress peer);
   ~Client();
@@ -111,6 +104,14 @@ class Client final : public Connection {
   void hold_messages() { usable_ = false; }
   // The link is over: what was held meanwhile begins anew.
   void go_on();
+  // Sharing (client_share.cc). It waits with a group that may share; also on this server connection, for what it names.
+  [[nodiscard]] bool asks_share() const { return share_ != nullptr && share_->asks; }
+  [[nodiscard]] bool may_share_on(Server& server) const;
+  void stack_on(Server& server);  // begins to wait for its answer there, no longer in the pool
+  void share_over();              // its group is answered
+  // It is to be done elsewhere. And: it was cancelled before it could be told that it has begun.
+  void share_lost(ring::Slice group, bool connection_lost);
+  void share_cancelled(ring::Slice group);
   void gate_open();
   // Held until all groups are answered that what it names may rely on.
   [[nodiscard]] bool waits_for_answers() const { return waits_for_answers_; }
@@ -251,6 +252,7 @@ class Client final : public Connection {
   [[nodiscard]] Verdict begin_message(const wire::Framer::Part& part,
                                       std::span<const std::byte> chunk);
   [[nodiscard]] Verdict begin_unlinked(const wire::Framer::Part& part,
+                                       std::span<const std::byte> chunk,
                                        std::span<const std::byte> body);
   void gather(ring::Slice slice);
   [[nodiscard]] Verdict begin_as_is(const wire::Framer::Part& part,
@@ -294,35 +296,27 @@ class Client final : public Connection {
   [[nodiscard]] Verdict refuse(ClientRefusal refusal);
 
   // client_reuse.cc
-  // A group of which the Parse was not sent. Until it is answered what comes behind it is held.
-  struct Reused {
-    enum class State : std::uint8_t {
-      none,
-      begun,       // the rest of it is being sent
-      unanswered,  // nothing of it has been answered
-      answered,    // nothing of it can be done again
-      again,       // it is, with its Parse, once its ReadyForQuery is here
-    };
-    State state = State::none;
-    bool spared = false;       // nothing was prepared in place of the Parse either
-    std::uint32_t offset = 0;  // in its chunk
-    std::uint32_t binds = 0;
-    std::uint64_t hash = 0;
-    ring::Slice group;  // as it came, until the first answer
-    std::string name;   // of the statement
-  };
+  using Reused = ReusedGroup;
   [[nodiscard]] bool reuse_parse(const wire::Framer::Part& part, std::span<const std::byte> chunk);
   [[nodiscard]] bool may_reuse(const wire::Framer::Part& part) const;
   [[nodiscard]] const StatementRef* find_stand_in(const ParseSeen& seen, std::uint64_t hash);
   void declare(std::string_view name, const StatementRef& statement);
   void keep_reused(const ring::Slice& chunk);
-  void do_group_again();
+  [[nodiscard]] ring::Slice take_group_again();
   [[nodiscard]] bool says_goodbye(const ring::Slice& slice);
   // Whether what waits to be looked at ends with a Terminate.
   [[nodiscard]] bool holds_goodbye() const;
   [[nodiscard]] bool reuses(Reused::State state) const {
     return reused_ != nullptr && reused_->state == state;
   }
+
+  // client_share.cc
+  void look_at_sharing(const wire::Framer::Part& part, std::span<const std::byte> chunk);
+  [[nodiscard]] const Statement* statement_to_share(std::string_view name) const;
+  [[nodiscard]] wire::SharingTerms sharing_terms();
+  void group_sent(const ring::Slice& chunk);
+  void take_group_back(ring::Slice group);
+  void hold_again(ring::Slice group);
 
   // client_begin.cc
   // A transaction that the client has begun and no server connection knows of yet.
@@ -425,6 +419,7 @@ class Client final : public Connection {
   std::uint32_t replaced_ = 0;  // so many bytes of the message under way are not sent as they are
   std::uint64_t prepared_again_ = 0;              // the statement whose description was waited for
   std::unique_ptr<ClientStatements> statements_;  // once it has prepared one
+  std::unique_ptr<ShareAsked> share_;             // once it has asked for what may share
   std::unique_ptr<Reused> reused_;                // once a Parse of its was not sent
   std::unique_ptr<std::pair<std::string, std::string>> last_words_;  // SQLSTATE and message
   Defaults defaults_;                                                // as the client was told

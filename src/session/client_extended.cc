@@ -316,11 +316,7 @@ Client::Resolved Client::make_ready(StatementRef& statement, Version& version,
                         !reuses(Reused::State::begun) && !copy->plans_anew(1);
   if (copy != nullptr && !worn_out) {
     if (version == nullptr && copy->version != nullptr) version = copy->version;
-    const bool same =
-        version == copy->version ||
-        (version != nullptr && copy->version != nullptr && version->types == copy->version->types &&
-         (!statement->has_fixed_rows() || version->binds_alike(*copy->version)));
-    if (same) {
+    if (statement->is_same(version, copy->version)) {
       touch(*statement);
       return {.statement = statement.get(), .verdict = Verdict::forward};
     }
@@ -390,7 +386,12 @@ void Client::gate_open() {
   waits_for_answers_ = false;
   if (usable_ || server_ == nullptr) return;
   usable_ = true;
-  if (reuses(Reused::State::again)) do_group_again();
+  if (reuses(Reused::State::again)) {
+    // It may have said goodbye behind it.
+    auto words = std::move(last_words_);
+    relay(take_group_again());
+    last_words_ = std::move(words);
+  }
   if (reused_ != nullptr) reused_->state = Reused::State::none;
   resume();
 }

@@ -113,6 +113,7 @@ void Client::relay(ring::Slice slice) {
   }
   if (server_ == nullptr) return;
   if (reuses(Reused::State::begun)) keep_reused(slice);
+  if (share_ != nullptr && share_->measured) group_sent(slice);
   const bool full = server_->queued_bytes() > flow::high_bytes ||
                     server_->queued_ranges() > flow::high_ranges ||
                     server_->queue().size() >= RequestQueue::request_limit;
@@ -150,9 +151,10 @@ Client::Verdict Client::begin_message(const wire::Framer::Part& part,
     }
   }
   if (server_ == nullptr) {
-    const Verdict verdict = begin_unlinked(part, body);
+    const Verdict verdict = begin_unlinked(part, chunk, body);
     if (verdict != Verdict::forward) return verdict;
   }
+  if (server_->head_shares() && !server_->is_staging()) server_->head_goes_on();
   if (server_->queue().empty() && !group_open_) {
     requested_ = shard_.now();
     if (server_->transaction_status() == 'I' && begun_ == Begun::no) transaction_ = requested_;
@@ -186,6 +188,7 @@ Client::Verdict Client::begin_message(const wire::Framer::Part& part,
 
 // No server connection yet: most messages need one.
 Client::Verdict Client::begin_unlinked(const wire::Framer::Part& part,
+                                       std::span<const std::byte> chunk,
                                        std::span<const std::byte> body) {
   if (dropping_ != Dropping::nothing) return drop_cancelled(part.type);
   if (part.type == frontend::Query && part.ends &&
@@ -214,8 +217,17 @@ Client::Verdict Client::begin_unlinked(const wire::Framer::Part& part,
       return verdict;
   }
   requested_ = shard_.now();
+  look_at_sharing(part, chunk);
+  if (asks_share() && pool_->stack(*this)) {
+    usable_ = true;
+    phase_ = Phase::linked;
+    arm_timer();
+    return Verdict::forward;
+  }
   pool_->acquire(*this);
   if (server_ != nullptr && usable_) return Verdict::forward;
+  // It will be at the beginning of what is held.
+  if (share_ != nullptr) share_->offset = 0;
   // There was none to be had, and its transaction has failed.
   if (dropping_ != Dropping::nothing) return drop_cancelled(part.type);
   if (phase_ == Phase::closing || !is_open()) return Verdict::stop;

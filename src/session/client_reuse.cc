@@ -139,7 +139,7 @@ void Client::parse_not_answered() {
 }
 
 // Nothing of it was done, and everything before it is answered.
-void Client::do_group_again() {
+ring::Slice Client::take_group_again() {
   pool_->known_texts().forget(reused_->hash);
   PoolStats& stats = pool_->stats();
   --stats.parses;
@@ -147,10 +147,7 @@ void Client::do_group_again() {
   stats.binds -= reused_->binds;
   if (reused_->spared) --stats.parses_spared;
   if (!reused_->name.empty()) statements_->erase(reused_->name);
-  // It may have said goodbye behind it.
-  auto words = std::move(last_words_);
-  relay(std::exchange(reused_->group, {}));
-  last_words_ = std::move(words);
+  return std::exchange(reused_->group, {});
 }
 
 // What it asked is to be done, although its end may come next: true, and it is known not to go on.

@@ -61,12 +61,27 @@ void erase_parameter(ParameterList& list, std::string_view name) {
     list.erase(list.begin() + (found - list.data()));
 }
 
+namespace {
+
+constexpr std::string_view application_name = "application_name";
+
+}  // namespace
+
 struct Overrides::Node {
   ParameterTable* table;
   std::uint64_t references;
   ParameterList list;
   std::string planning;
+  bool named = false;  // application_name is among them
+  Overrides nameless;  // then: the others
 };
+
+bool Overrides::differ_in_name_only(const Overrides& other) const {
+  const auto rest = [](const Overrides& of) {
+    return of.node_ != nullptr && of.node_->named ? of.node_->nameless.node_ : of.node_;
+  };
+  return node_ == other.node_ || rest(*this) == rest(other);
+}
 
 Overrides::Overrides(const Overrides& other) : node_{other.node_} {
   if (node_ != nullptr) ++node_->references;
@@ -105,11 +120,18 @@ Overrides ParameterTable::intern(ParameterList list) {
     ++(*at)->references;
     return Overrides{*at};
   }
+  Overrides nameless;
+  const bool named = find_parameter(list, application_name) != nullptr;
+  if (named) {
+    ParameterList others = list;
+    erase_parameter(others, application_name);
+    nameless = intern(std::move(others));
+  }
   std::string planning = planning_settings(list);
   auto node = std::make_unique<Overrides::Node>(
-      Overrides::Node{this, 1, std::move(list), std::move(planning)});
+      Overrides::Node{this, 1, std::move(list), std::move(planning), named, std::move(nameless)});
   Overrides::Node* const raw = node.get();
-  nodes_.insert(at, node.release());
+  nodes_.insert(std::lower_bound(nodes_.begin(), nodes_.end(), raw->list, Less{}), node.release());
   return Overrides{raw};
 }
 

@@ -51,6 +51,8 @@ class Overrides {
   [[nodiscard]] bool empty() const { return node_ == nullptr; }
   // planning_settings() of them, made once.
   [[nodiscard]] const std::string& planning() const;
+  // Equal, but for application_name. One shard's sets only.
+  [[nodiscard]] bool differ_in_name_only(const Overrides& other) const;
   // One shard's sets only: equal content is the same object.
   friend bool operator==(const Overrides& a, const Overrides& b) { return a.node_ == b.node_; }
 

@@ -21,8 +21,9 @@ inline constexpr std::uint32_t maintenance = 5;
 inline constexpr std::uint32_t console = 6;    // a command that waits
 inline constexpr std::uint32_t pool_seek = 7;  // a pool that is short of connections
 inline constexpr std::uint32_t walsender = 8;
-inline constexpr std::uint32_t pool_rest = 9;     // connections that nobody uses
-inline constexpr std::uint32_t client_hold = 20;  // a login that is slowed
+inline constexpr std::uint32_t server_share = 10;  // the first of several groups takes long
+inline constexpr std::uint32_t pool_rest = 9;      // connections that nobody uses
+inline constexpr std::uint32_t client_hold = 20;   // a login that is slowed
 }  // namespace timer_kind
 
 namespace buffer_group {

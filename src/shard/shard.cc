@@ -178,6 +178,8 @@ void Shard::on_timer(ring::Timer& timer) {
       return static_cast<Client*>(timer.owner)->login_held_long_enough();
     case timer_kind::server:
       return static_cast<Server*>(timer.owner)->timer_due();
+    case timer_kind::server_share:
+      return static_cast<Server*>(timer.owner)->share_timer_due();
     case timer_kind::walsender:
       return static_cast<Walsender*>(timer.owner)->timer_due();
     case timer_kind::cancel:

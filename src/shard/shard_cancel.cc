@@ -65,6 +65,10 @@ void Shard::cancel(std::uint32_t pid, std::string_view secret, CancelOrigin orig
     if (client != nullptr && client->phase() == Client::Phase::console) client->console()->cancel();
     return cancel_forwarded(origin);
   }
+  if (server->client() != client) {
+    server->cancel_staged(*client);
+    return cancel_forwarded(origin);
+  }
   // Nothing of this client's runs: the request has nothing to do, and looks the same from outside. A group
   // that is not ended by Sync yet runs too.
   if (server->queue().empty() && client->between_messages()) return cancel_forwarded(origin);
@@ -73,6 +77,8 @@ void Shard::cancel(std::uint32_t pid, std::string_view secret, CancelOrigin orig
   // Its query is answered; PostgreSQL is asked what that has left.
   if (server->own() != Server::Own::none) return cancel_forwarded(origin);
   if (server->prepares_for_client()) return server->cancel_when_usable(origin);
+  // It might hit those behind it.
+  if (server->is_shared()) server->flee();
   start_cancel(*server, origin);
 }
 

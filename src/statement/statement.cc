@@ -10,6 +10,7 @@
 #include "wire/byte_reader.h"
 #include "wire/sql_fingerprint.h"
 #include "wire/sql_lexer.h"
+#include "wire/sql_sharing.h"
 
 namespace pgring {
 namespace {
@@ -31,6 +32,11 @@ bool is_planned(std::string_view text) {
       return (a >= 'A' && a <= 'Z' ? static_cast<char>(a - 'A' + 'a') : a) == b;
     });
   });
+}
+
+bool shares_by_any_terms(std::string_view text) {
+  return wire::sql_sharing(text, {.form = wire::SqlForm::parse, .ascii_safe_encoding = false}) ==
+         wire::SqlSharing{};
 }
 
 }  // namespace
@@ -71,6 +77,7 @@ Statement::Statement(StatementTable& table, std::uint64_t id, StatementKey key)
       key_{std::move(key)},
       traits_{wire::sql_traits(key_.text)},
       fingerprint_{wire::sql_fingerprint(key_.text)},
+      shares_{shares_by_any_terms(key_.text)},
       has_fixed_rows_{is_planned(key_.text)} {}
 
 Statement::~Statement() { table_.forget(*this); }

@@ -85,6 +85,13 @@ class Statement {
   }
   // Whether PostgreSQL holds it to the rows it returned at first: not what it calls a utility statement.
   [[nodiscard]] bool has_fixed_rows() const { return has_fixed_rows_; }
+  // Whether who goes by the one version may bind a copy of the other: where there are rows they are the same.
+  [[nodiscard]] bool is_same(const Version& one, const Version& other) const {
+    return one == other || (one != nullptr && other != nullptr && one->types == other->types &&
+                            (!has_fixed_rows_ || one->binds_alike(*other)));
+  }
+  // wire::sql_sharing, by whatever terms.
+  [[nodiscard]] bool shares() const { return shares_; }
   // Copies of an earlier epoch are stale: a table has changed since.
   [[nodiscard]] std::uint32_t epoch() const { return epoch_.load(std::memory_order_relaxed); }
   void make_stale() { epoch_.fetch_add(1, std::memory_order_relaxed); }
@@ -96,6 +103,7 @@ class Statement {
   StatementKey key_;
   wire::SqlTraits traits_;
   std::uint64_t fingerprint_;
+  bool shares_;
   bool has_fixed_rows_;
   std::atomic<std::uint32_t> epoch_{0};
 };

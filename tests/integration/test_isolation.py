@@ -10,7 +10,7 @@ import random
 import re
 
 import pytest
-from harness import abrupt, behaviours
+from harness import abrupt, behaviours, reads
 from harness.differential import Shuffler
 from harness.isolation import FEATURES, TABLES, World
 from harness.postgres import DATABASE
@@ -20,7 +20,7 @@ from harness.wait import until
 POOLS = {f"iso{size}": size for size in range(1, 6)}
 SHORT_S = 8
 LONG_S = float(os.environ.get("PGRING_ISOLATION_SECONDS", "600"))
-ALL = behaviours.BEHAVIOURS + abrupt.BEHAVIOURS
+ALL = behaviours.BEHAVIOURS + abrupt.BEHAVIOURS + reads.BEHAVIOURS
 
 
 def seed():
@@ -33,8 +33,9 @@ def defaults(postgres):
     return {name: postgres.value(f"select coalesce(current_setting('{name}', true), '')") for name in names}
 
 
-def config(shards):
-    databases = {name: {"server": "main", "dbname": DATABASE, "pool_size": size, "max_pinned": size}
+def config(shards, share):
+    sharing = {"share": "reads", "share_depth": 64, "share_stall": "80ms"} if share else {}
+    databases = {name: {"server": "main", "dbname": DATABASE, "pool_size": size, "max_pinned": size, **sharing}
                  for name, size in POOLS.items()}
     return {"auth": {"method": "trust"}, "shards": {"count": shards}, "database": databases,
             "log": {"connections": False, "disconnections": False},
@@ -55,17 +56,23 @@ def leftovers(pooler):
     return found
 
 
-@pytest.mark.parametrize("shards, clients, seconds", [
-    pytest.param(2, 120, SHORT_S, id="two shards"), pytest.param(5, 120, SHORT_S, id="five shards"),
-    pytest.param(2, 400, LONG_S, id="two shards, long", marks=pytest.mark.long),
-    pytest.param(4, 400, LONG_S, id="four shards, long", marks=pytest.mark.long)])
-def test_no_client_gets_what_is_anothers(pgring, postgres, many_files, shards, clients, seconds):
-    postgres.admin.execute(TABLES)
-    pooler = pgring(changes=config(shards), lazy_begin=True)
-    world = World(pooler, list(POOLS), ALL, seed(), defaults(postgres))
-    print(f"\nseed {world.seed}, features {sorted(FEATURES)}")
+@pytest.mark.parametrize("shards, clients, seconds, share", [
+    pytest.param(2, 120, SHORT_S, False, id="two shards"), pytest.param(5, 120, SHORT_S, False, id="five shards"),
+    pytest.param(1, 120, SHORT_S, True, id="sharing, one shard"), pytest.param(2, 120, SHORT_S, True, id="sharing, two shards"),
+    pytest.param(2, 400, LONG_S, False, id="two shards, long", marks=pytest.mark.long),
+    pytest.param(4, 400, LONG_S, False, id="four shards, long", marks=pytest.mark.long),
+    pytest.param(2, 400, LONG_S, True, id="sharing, long", marks=pytest.mark.long)])
+def test_no_client_gets_what_is_anothers(pgring, postgres, many_files, shards, clients, seconds, share):
+    postgres.admin.execute(TABLES + ";" + reads.TABLES)
+    pooler = pgring(changes=config(shards, share), lazy_begin=True)
+    features = FEATURES | ({"reads"} if share else set())
+    world = World(pooler, list(POOLS), ALL, seed(), defaults(postgres), features)
+    print(f"\nseed {world.seed}, features {sorted(features)}")
     asyncio.run(world.run(clients, seconds))
     print(f"{world.answers} answers, {dict(world.counts)}")
+    shared = {row["name"]: int(row["value"]) for row in pooler.show("TOTALS") if "share" in row["name"]}
+    print(shared)
+    assert (shared["total_shared_count"] > 0) == share
     assert not world.faults, "\n\n".join(world.faults[:3])
     assert not re.findall("isolation fault.*", pooler.log())
     until(lambda: not postgres.backends("state <> 'idle'"), "no server connection is in a transaction")

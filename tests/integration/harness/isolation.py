@@ -121,7 +121,9 @@ class Client:
         self.random = random.Random(f"{world.seed}/{slot}/{incarnation}")
         self.dbname = world.pools[slot % len(world.pools)]
         self.history = collections.deque(maxlen=HISTORY)
-        self.settings = {"application_name": f"{self.name}-start"}
+        # Clients of different settings do not share server connections.
+        start = "reader" if "reads" in world.features and slot % 4 else self.name
+        self.settings = {"application_name": f"{start}-start"}
         self.statements = {}  # name -> the column's name that its text gives, or None after a close
         self.prepared = {}  # the same of SQL PREPARE
         self.own_rows = []  # marks in iso_rows

@@ -87,7 +87,9 @@ class Pgring:
     def write_config(self, changes=None):
         if changes:
             self.config = toml.merge(self.config, changes)
-        databases = {name: entry and {"lazy_begin": self._lazy_begin, **entry}
+        share = os.environ.get("PGRING_TEST_SHARE")
+        sharing = {"share": share, "share_depth": 64} if share else {}
+        databases = {name: entry and {"lazy_begin": self._lazy_begin, **sharing, **entry}
                      for name, entry in self.config.get("database", {}).items()}
         with open(self.config_path, "w") as file:
             file.write(toml.dump({**self.config, "database": databases}))

@@ -50,7 +50,7 @@ TEST_CASE("config keys: each has a type and one sentence of meaning, and stands 
     CHECK(key.meaning.ends_with('.'));
     CHECK(seen.insert(fmt::format("{}.{}", key.section, key.name)).second);
   }
-  CHECK(seen.size() == 94);
+  CHECK(seen.size() == 98);
 }
 
 TEST_CASE("config keys: ring.disable knows the ring's capabilities, all of them and no others") {

@@ -94,10 +94,13 @@ TEST_CASE("show totals: what PgBouncer does not count comes behind what it does"
     report.pools.front().stats.left_states = 2;
     report.pools.front().stats.isolation_faults = 1;
     report.pools.front().stats.parses_spared = 20;
+    report.pools.front().stats.shared = 30;
+    report.pools.front().stats.shares_fled = 4;
+    report.pools.front().stats.share_stalls = 3;
   }
   const auto rows = rows_of(show_totals(
       reports, {.asked = 5, .hits = 90, .shared = 2, .unknown = 1, .failed = 3, .cached = 7}));
-  REQUIRE(rows.size() == 2 * 12 + 10);
+  REQUIRE(rows.size() == 2 * 12 + 13);
   std::string text;
   for (std::size_t i = 2 * 12; i < rows.size(); ++i)
     text += *rows[i].at("name") + " " + *rows[i].at("value") + "\n";
@@ -107,6 +110,9 @@ TEST_CASE("show totals: what PgBouncer does not count comes behind what it does"
         "total_left_state_count 4\n"
         "total_isolation_fault_count 2\n"
         "total_parse_spared_count 40\n"
+        "total_shared_count 60\n"
+        "total_share_fled_count 8\n"
+        "total_share_stall_count 6\n"
         "total_secret_lookup_count 5\n"
         "total_secret_cache_hit_count 90\n"
         "total_secret_lookup_shared_count 2\n"

@@ -101,3 +101,36 @@ TEST_CASE("text marks: they are bounded, and suspects are forgotten last") {
     suspects += marks.text_of(text).empty() ? 0 : 1;
   CHECK(suspects == marks.suspects());
 }
+
+TEST_CASE("text marks: what is known to be short has been answered twice and has left nothing") {
+  using namespace std::chrono_literals;
+  TextMarks marks;
+  constexpr std::uint64_t text = 77;
+  constexpr auto limit = 10ms;
+  CHECK_FALSE(marks.serves_in(text, limit));
+  (void)marks.judge(text, "select 1 from t", ring::Instant{});
+  marks.served(text, 1ms, 100);
+  marks.served(text, 1ms, 100);
+  CHECK_FALSE(marks.serves_in(text, limit));  // what it leaves is not known
+  marks.left_nothing(std::array{text});
+  CHECK(marks.serves_in(text, limit));
+  CHECK_FALSE(marks.serves_in(text, 1us));
+  // Another, of which one answer is known.
+  (void)marks.judge(78, "select 2 from t", ring::Instant{});
+  marks.left_nothing(std::array{std::uint64_t{78}});
+  marks.served(78, 1ms, 100);
+  CHECK_FALSE(marks.serves_in(78, limit));
+  // One that took long is remembered for a while.
+  marks.served(text, 1s, 100);
+  CHECK_FALSE(marks.serves_in(text, limit));
+  for (int i = 0; i < 30; ++i) marks.served(text, 1ms, 100);
+  CHECK(marks.serves_in(text, limit));
+  // So is a long answer.
+  marks.served(text, 1ms, std::uint64_t{1} << 40);
+  CHECK_FALSE(marks.serves_in(text, limit));
+  // A suspect is not known to leave nothing.
+  for (int i = 0; i < 200; ++i) marks.served(text, 1ms, 100);
+  CHECK(marks.serves_in(text, limit));
+  marks.suspect(text, "select 1 from t");
+  CHECK_FALSE(marks.serves_in(text, limit));
+}
