@@ -278,6 +278,27 @@ def test_groups_of_the_extended_protocol_are_staged(postgres, shared, clients):
     assert values(third) == ["fast 8"]
 
 
+def test_a_spared_parse_of_a_table_that_changes_meanwhile_is_done_after_all(postgres, shared, clients):
+    """It fails behind the first, unseen, and is sent again as it came."""
+    pooler = shared()
+    first, second, third = clients(pooler, 3)
+    text = "select * from share_fast where id = $1::int"
+    for n in range(1, 6):
+        second.send(unnamed(text, [n]), sync())
+        assert rows(second.ready()) == [[str(n), f"fast {n}"]]
+    before = total(pooler, "total_parse_spared_count")
+    with locked(postgres):
+        begin_slow(postgres, first, 1)
+        stage(pooler, second, unnamed(text, [2]), sync())
+        stage(pooler, third, fast(3))
+        assert total(pooler, "total_parse_spared_count") == before + 1
+        postgres.admin.execute("alter table share_fast add column more int default 7")
+    assert values(first) == ["slow 1"] and values(third) == ["fast 3"]
+    messages = second.ready()
+    assert rows(messages) == [["2", "fast 2", "7"]] and kinds(messages) == "12TDCZ"
+    assert total(pooler, "total_parse_spared_count") == before
+
+
 def test_what_a_client_sends_behind_its_group_waits_for_that(postgres, shared, clients):
     pooler = shared()
     first, second = clients(pooler, 2)
