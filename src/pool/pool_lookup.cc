@@ -84,6 +84,7 @@ void Pool::serve_lookups() {
 
 void Pool::looked_up(std::unique_ptr<SecretLookup> lookup, LookupResult result) {
   if (result.found == nullptr) {
+    result.is_late = shard_.now() >= lookup->deadline;
     log::warning("a secret could not be looked up", {{"shard", shard_.index()},
                                                      {"server", key_.server},
                                                      {"database", key_.dbname},

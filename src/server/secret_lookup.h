@@ -32,6 +32,7 @@ struct SecretLookup {
 struct LookupResult {
   FoundSecretRef found;  // null: `error`
   wire::ParsedError error;
+  bool is_late = false;  // its time was over: that of the login for which it was asked
 };
 
 }  // namespace pgring

@@ -67,6 +67,11 @@ bool Client::find_secret() {
 void Client::looked_up(const LookupResult& result) {
   if (!is_open() || phase_ == Phase::closing || login_ == nullptr) return;
   login_->waiting = login_->looks_up = false;
+  // It came later than the login whose question that was, and has time left for one of its own.
+  if (result.is_late && timer_.pending() && timer_.deadline > shard_.now()) {
+    login_received({});
+    return receive_again();
+  }
   if (result.found == nullptr) {
     login_->log_detail = "the secret could not be looked up";
     return fatal(sqlstate_of(result.error),

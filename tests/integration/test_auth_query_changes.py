@@ -10,7 +10,8 @@ import psycopg
 import pytest
 from harness.auth_query import ASKER, USERLIST, fields, logs_in, refusal, reload, run_setup, says, session_user, totals
 from harness.pooler import binary
-from harness.postgres import password
+from harness.postgres import DATABASE, password
+from harness.raw import startup_packet
 from harness.wait import stays, until
 
 FUNCTION = "SELECT role_name, secret FROM pgring.secret_of($1)"
@@ -224,6 +225,27 @@ def test_where_no_connection_can_be_had_the_login_ends_in_time_and_says_so(asked
     assert held.execute("select 2").fetchone() == (2,)
     held.rollback()
     assert session_user(pooler, "app_trust") == "app_trust"
+
+
+def test_a_login_that_waits_for_anothers_question_has_its_own_time(asked, asking, raw, opened):
+    """The one that asked is refused; the one that came later and waited for the same is not yet."""
+    pooler = asking(changes={"timeouts": {"client_login": "4s", "server_login_retry": "200ms"},
+                            "server": {"main": {"max_connections": 1}}}, query_cache="off")
+    held = opened(pooler.connect("app_scram", autocommit=False))
+    held.execute("select 1")
+    begun = time.monotonic()
+    first = raw(pooler)
+    first.send(startup_packet({"user": "app_trust", "database": DATABASE}))
+    until(lambda: totals(pooler, "lookup") == 2, "the first asks")
+    until(lambda: time.monotonic() - begun > 2, "half of its time is over")
+    names = []
+    second = threading.Thread(target=lambda: names.append(session_user(pooler, "app_trust")))
+    second.start()
+    until(lambda: totals(pooler, "lookup_shared") == 1, "the second waits for that")
+    assert [got.fields["C"] for got in first.rest() if got.kind == "E"] == ["57014"]
+    held.rollback()
+    second.join()
+    assert names == ["app_trust"]
 
 
 def test_a_question_that_is_not_answered_is_cancelled(asked, asking, raw):
