@@ -9,6 +9,7 @@ from harness.proxy import Proxy
 from harness.raw import bind, errors, execute, kinds, parse, query, sync
 from harness.wait import until
 
+LIMITS = b"pg_control_system"  # pgring asks for them about once a second
 TIMED_OUT = ("FATAL", "57P05", "terminating connection due to idle-session timeout")
 
 
@@ -135,6 +136,9 @@ def test_a_connection_that_ends_before_anything_was_sent_concerns_nobody(pgring,
         assert second.value("select 1") == "1" and first.value("select 1") == "1"
         pid = first.value("select pg_backend_pid()")
         looked_into(pooler)
+        # It has just been asked for its limits: it will not be for a while.
+        before = proxy.sent.count(LIMITS)
+        until(lambda: proxy.sent.count(LIMITS) > before, "it is asked for its limits")
         assert first.value("select pg_backend_pid()") == pid
         # Its goodbye has not come yet when the second client gets it, whose settings are others.
         proxy.replies.clear()
