@@ -5,7 +5,7 @@ namespace {
 
 // Nothing: several, and none of them is called as databases without a server of their own have it.
 std::optional<std::string> usual_server(const Config& config) {
-  const std::string usual = DatabaseConfig{}.server;
+  std::string usual = DatabaseConfig{}.server;
   if (config.servers.contains(usual)) return usual;
   if (config.servers.size() == 1) return config.servers.begin()->first;
   return std::nullopt;
