@@ -178,7 +178,9 @@ def test_two_names_of_one_instance_share_one_budget(small_postgres, small_pgring
         assert raw(pooler).login("app_scram", dbname).value("select 1") == "1"
     beginning(raw, pooler, *[(8, "app_scram", dbname) for dbname in (DATABASE, "through_twin")])
     until(lambda: small_postgres.own() == 6, "six are open")
-    stays(lambda: small_postgres.own() == 6, "no more", 0.5)
+    # One may go from the pool that was first to the other, and there is one less for a moment.
+    stays(lambda: small_postgres.own() <= 6, "no more", 0.5)
+    until(lambda: small_postgres.own() == 6, "six are open again")
     shown = ceiling(pooler)  # one for both
     assert (shown.limit, shown.used) == (6, 6)
     assert "main" in shown.server and "twin" in shown.server
